@@ -1,0 +1,1 @@
+# cmake --install: headers, the library, find_package(vitcl) and the program.

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vitcl/backend/buffer.hpp"
+#include "vitcl/backend/kernel.hpp"
+#include "vitcl/backend/queue.hpp"
+
+namespace vitcl {
+
+enum class DeviceType { cpu, gpu, accelerator, other };
+std::string_view to_string(DeviceType);
+
+/// What a device can do, asked once. Code asks for a capability, never for a vendor.
+struct DeviceCaps {
+  DeviceType type = DeviceType::other;
+  unsigned compute_units = 1;
+  unsigned native_float_width = 1;  ///< floats in the hardware's vector register
+  size_t max_work_group = 1;        ///< work-items
+  size_t local_bytes = 0;
+  size_t memory_bytes = 0;
+  size_t max_allocation = 0;  ///< bytes in one buffer
+  size_t buffer_alignment = 1;  ///< bytes; where a slice may start
+  bool fp16 = false;
+  bool fp64 = false;
+  bool subgroups = false;
+  bool unified_memory = false;
+  bool driver_caches_programs = false;  ///< quirk: the driver keeps compiled kernels on disk by itself
+  bool small_kernels_only = false;      ///< quirk: the compiler can't digest large unrolled kernels
+  bool profiling_clock_broken = false;  ///< quirk: event times mean nothing
+};
+
+/// One row of `vitcl devices`.
+struct DeviceInfo {
+  size_t index = 0;           ///< position in list_devices()
+  size_t platform_index = 0;  ///< P in "P:D", counting platforms that have a device
+  size_t device_index = 0;    ///< D in "P:D"
+  std::string name, vendor, platform, platform_version, device_version, driver_version;
+  std::string alias;  ///< "pocl", "intel", "rusticl", "oclgrind", ..., or empty
+  DeviceCaps caps;
+};
+
+/// Every device of every platform that has one, in the loader's order. Empty where there is none.
+std::vector<DeviceInfo> list_devices();
+
+/// The device that `selector` names: auto | cpu | gpu | accelerator | INDEX | P:D | NAME (alias, platform or device
+/// name, without case). Throws DeviceError listing the candidates where nothing or several devices match, or saying
+/// which package gives a driver where there is no device at all.
+DeviceInfo select_device(std::string_view selector, const std::vector<DeviceInfo>& devices);
+DeviceInfo select_device(std::string_view selector);
+
+/// How to open a device.
+struct DeviceOptions {
+  bool profile = false;  ///< time every kernel with events
+};
+
+/// An open device: one context, one in-order queue, the compiled programs and a ledger of what is allocated.
+class Device {
+ public:
+  explicit Device(const DeviceInfo& info, const DeviceOptions& options = {});
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  const DeviceInfo& info() const;
+  const DeviceCaps& caps() const { return info().caps; }
+  Queue& queue();
+
+  /// Memory for `bytes` bytes (at least 1), contents undefined. Throws DeviceError where it exceeds the largest
+  /// allocation or the device refuses.
+  Buffer allocate(size_t bytes);
+  /// Bytes now allocated, and the most that ever were.
+  size_t allocated_bytes() const;
+  size_t peak_bytes() const;
+
+  /// The kernel `entry` of the file cl/<program>.cl compiled with `spec`; compiled at first use, then kept.
+  /// Throws BuildError with the compiler's log.
+  Kernel kernel(std::string_view program, std::string_view entry, const KernelSpec& spec = {});
+
+  struct State;
+
+ private:
+  friend struct NativeAccess;
+  std::unique_ptr<State> state_;
+};
+
+/// The OpenCL objects (contexts, queues, programs, kernels, buffers) that vitcl holds in this process. 0 once every
+/// Device, Buffer, Kernel and CommandList is gone.
+size_t live_opencl_objects();
+
+}  // namespace vitcl

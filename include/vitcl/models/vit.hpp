@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "vitcl/nn/graph.hpp"
+
+namespace vitcl::models {
+
+enum class Pool { cls, mean };
+enum class Head { linear, mlp };
+enum class AttentionScale { dim, head_dim };  ///< dim^-0.5 (the article) or (dim / heads)^-0.5 (timm, Hugging Face)
+enum class Position { learned, sincos };
+
+/// A Vision Transformer's choices. The defaults are the article's model: 213,642 parameters.
+struct ViTConfig {
+  size_t image_size = 28;  ///< side in pixels
+  size_t patch_size = 7;
+  size_t channels = 1;
+  size_t classes = 10;
+  size_t dim = 64;
+  size_t depth = 6;
+  size_t heads = 8;
+  size_t mlp_dim = 128;
+  Pool pool = Pool::cls;
+  bool class_token = true;  ///< always with Pool::cls; timm keeps one beside mean pooling too
+  Head head = Head::mlp;    ///< Linear, or Linear - GELU - Linear with mlp_dim inside
+  AttentionScale scale = AttentionScale::dim;
+  Position position = Position::learned;
+  bool qkv_bias = false;
+  bool final_norm = false;  ///< LayerNorm between the last block and the pooling (timm, Hugging Face)
+  bool pooled_norm = false; ///< LayerNorm between the pooling and the head (timm with mean pooling)
+  float norm_epsilon = 1e-5F;
+  float pad_value = 0;  ///< the value of a black pixel after normalisation, for sides that are no multiple of the patch
+  bool masked = false;  ///< the graph has an input "mask" (B, patches) u8, 1 = visible
+
+  size_t grid() const { return (image_size + patch_size - 1) / patch_size; }
+  size_t patches() const { return grid() * grid(); }
+  size_t tokens() const { return patches() + (class_token ? 1 : 0); }
+  float attention_scale() const;
+  /// Throws UsageError naming the field where the choices do not fit together (heads that do not divide dim, a zero).
+  void validate() const;
+
+  bool operator==(const ViTConfig&) const = default;
+};
+
+/// The presets' names: article, tiny, small, base (the last three as timm's vit_*_patch16_224).
+std::vector<std::string> preset_names();
+/// Throws UsageError listing the presets where there is none of that name.
+ViTConfig preset(const std::string& name);
+
+/// JSON text with one key a field, and back. Unknown or missing keys throw StorageError.
+std::string to_json(const ViTConfig& config);
+ViTConfig vit_config_from_json(const std::string& text);
+
+/// The network from "images" (B, channels, image_size, image_size) to the kept value "logits" (B, classes).
+/// Parameter names are vitcl's own, see docs/architecture.md; io/parameter_names.hpp maps them to other programs'.
+nn::Graph vit_graph(const ViTConfig& config);
+/// The same with an input "labels" (B) i32 and the loss "loss" (B).
+nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing = 0);
+
+}  // namespace vitcl::models

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "vitcl/ops/grad_mode.hpp"
+#include "vitcl/tensor/tensor.hpp"
+
+namespace vitcl::nn {
+
+using ops::GradMode;
+
+/// How a parameter starts.
+enum class Init {
+  zeros,
+  ones,
+  normal,   ///< standard normal
+  uniform,  ///< uniform in [-scale, scale]
+  sincos,   ///< rows of sines and cosines (Vaswani et al. 2017, section 3.5)
+};
+
+/// A parameter as its layer declares it. The name is the layer's own ("weight"); the graph puts the node's before it.
+struct ParameterSpec {
+  std::string name;
+  Shape shape;
+  Init init = Init::zeros;
+  float scale = 1;
+  bool trainable = true;
+};
+
+/// A tensor that forward writes for backward to read.
+struct SavedSpec {
+  std::string name;
+  Shape shape;
+  DType dtype = DType::f32;
+};
+
+/// What a layer does with inputs of given shapes; all that the memory planner needs to know.
+struct LayerPlan {
+  Shape output;
+  std::vector<SavedSpec> saved = {};
+  bool backward_reads_inputs = false;
+  bool backward_reads_output = false;
+  size_t workspace_bytes = 0;
+  double forward_flops = 0;
+  double backward_flops = 0;
+};
+
+struct ForwardArgs {
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> parameters;
+  Tensor output;
+  std::vector<Tensor> saved;
+  Tensor workspace;
+};
+
+/// Gradients that nobody wants are empty tensors. inputs and output hold values only as LayerPlan asked for.
+struct BackwardArgs {
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> parameters;
+  Tensor output;
+  std::vector<Tensor> saved;
+  Tensor workspace;
+  Tensor output_gradient;
+  std::vector<Tensor> input_gradients;
+  std::vector<GradMode> input_modes;
+  std::vector<Tensor> parameter_gradients;
+  GradMode parameter_mode = GradMode::overwrite;
+};
+
+/// A differentiable function with named parameters. Layers are immutable: parameters, activations and saved state are
+/// handed to them, so that one layer serves any batch size and device. Every shape's first axis is the batch.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  /// "Linear", as `vitcl model` shows it.
+  virtual std::string kind() const = 0;
+  virtual std::vector<ParameterSpec> parameters() const { return {}; }
+  /// Throws ShapeError where the inputs don't fit.
+  virtual LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const = 0;
+  virtual void forward(Queue& queue, const ForwardArgs& args) const = 0;
+  virtual void backward(Queue& queue, const BackwardArgs& args) const = 0;
+};
+
+}  // namespace vitcl::nn

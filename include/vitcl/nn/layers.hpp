@@ -1,0 +1,139 @@
+#pragma once
+
+#include "vitcl/nn/layer.hpp"
+
+namespace vitcl::nn {
+
+/// y = x Wᵀ + b over the last axis.  x: (B, ..., in) -> (B, ..., out). Parameters: weight (out, in), bias (out).
+/// Both start uniform in ±1/sqrt(in), as PyTorch's Linear does.
+class Linear final : public Layer {
+ public:
+  Linear(size_t in, size_t out, bool bias = true);
+  std::string kind() const override { return "Linear"; }
+  std::vector<ParameterSpec> parameters() const override;
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  size_t in_, out_;
+  bool bias_;
+};
+
+/// Layer normalisation over the last axis. Parameters: weight (dim) of ones, bias (dim) of zeros.
+class LayerNorm final : public Layer {
+ public:
+  explicit LayerNorm(size_t dim, float epsilon = 1e-5F);
+  std::string kind() const override { return "LayerNorm"; }
+  std::vector<ParameterSpec> parameters() const override;
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  size_t dim_;
+  float epsilon_;
+};
+
+/// The exact GELU, elementwise.
+class Gelu final : public Layer {
+ public:
+  std::string kind() const override { return "GELU"; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+};
+
+/// The residual connection: the sum of two values of one shape.
+class Add final : public Layer {
+ public:
+  std::string kind() const override { return "Add"; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+};
+
+/// Scaled dot-product attention of packed queries, keys and values: (B, T, 3 dim) -> (B, T, dim). An optional second
+/// input is a mask (B, T or T - 1) u8, 1 = visible; where it is one shorter, the first token is always visible.
+class Attention final : public Layer {
+ public:
+  Attention(size_t heads, float scale);
+  std::string kind() const override { return "Attention"; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  size_t heads_;
+  float scale_;
+};
+
+/// Cuts images into flattened patches: (B, channels, side, side) -> (B, grid * grid, patch * patch * channels).
+class CutPatches final : public Layer {
+ public:
+  CutPatches(size_t patch, float pad_value);
+  std::string kind() const override { return "CutPatches"; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  size_t patch_;
+  float pad_value_;
+};
+
+/// Prepends the class token, where there is one, and adds the positions: (B, N, dim) -> (B, T, dim), T = N or N + 1.
+/// Parameters: positions (T, dim), class_token (dim).
+class EmbedTokens final : public Layer {
+ public:
+  enum class Positions { learned, sincos };
+  EmbedTokens(size_t patches, size_t dim, bool class_token, Positions positions);
+  std::string kind() const override { return "EmbedTokens"; }
+  std::vector<ParameterSpec> parameters() const override;
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  size_t patches_, dim_;
+  bool class_token_;
+  Positions positions_;
+};
+
+/// The class token: (B, T, dim) -> (B, dim).
+class ClsPool final : public Layer {
+ public:
+  std::string kind() const override { return "ClsPool"; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+};
+
+/// The mean of the visible tokens behind the first `leading`: (B, T, dim) -> (B, dim). An optional second input is a
+/// mask (B, T - leading) u8.
+class MeanPool final : public Layer {
+ public:
+  explicit MeanPool(size_t leading = 0);
+  std::string kind() const override { return "MeanPool"; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  size_t leading_;
+};
+
+/// A loss: logits (B, classes) and labels (B) i32 -> (B). Saves "correct" (B) i32 and the logits' gradient.
+class CrossEntropy final : public Layer {
+ public:
+  explicit CrossEntropy(float label_smoothing = 0);
+  std::string kind() const override { return "CrossEntropy"; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  float label_smoothing_;
+};
+
+}  // namespace vitcl::nn

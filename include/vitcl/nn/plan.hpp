@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "vitcl/nn/graph.hpp"
+#include "vitcl/nn/parameters.hpp"
+
+namespace vitcl::nn {
+
+enum class Mode { inference, training };
+
+/// One node of a graph at a batch size, for reports.
+struct NodeReport {
+  std::string name, kind;
+  Shape output;
+  size_t parameters = 0;  ///< trainable elements
+  double forward_flops = 0, backward_flops = 0;
+  size_t saved_bytes = 0;  ///< activations and saved state that live from forward to backward
+};
+
+/// What a graph takes at a batch size.
+struct GraphReport {
+  std::vector<NodeReport> nodes;
+  size_t parameters = 0;
+  double forward_flops = 0, backward_flops = 0;
+  size_t saved_bytes = 0;
+  size_t planned_bytes = 0;    ///< the arena: activations, gradients and scratch, with reuse
+  size_t unplanned_bytes = 0;  ///< the same without reuse
+};
+GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode);
+
+/// The largest batch whose arena fits in the device's memory and its largest allocation; 0 if none does.
+size_t largest_batch(const Graph& graph, const DeviceCaps& caps, Mode mode);
+
+/// A graph compiled for a device and a batch size: shapes inferred, memory planned in one arena, and every launch
+/// recorded with its arguments set. Plans of several batch sizes share the parameters and the compiled kernels.
+class Plan {
+ public:
+  /// `parameters` must outlive the plan. In training mode the graph needs a loss, and run() leaves the gradients in
+  /// parameters.gradients(), overwritten or accumulated.
+  /// Throws DeviceError with the bytes needed and the batch that would fit where the arena is too large.
+  Plan(const Graph& graph, Parameters& parameters, Queue& queue, size_t batch, Mode mode,
+       GradMode parameter_mode = GradMode::overwrite);
+
+  size_t batch() const { return batch_; }
+  size_t planned_bytes() const { return planned_bytes_; }
+  /// An input, or a value that the graph keeps.
+  const Tensor& tensor(const std::string& node) const;
+  /// A tensor that a kept layer saves ("loss", "correct").
+  const Tensor& saved(const std::string& node, const std::string& name) const;
+  /// Enqueues forward, and backward in training mode. Waits for nothing.
+  void run();
+
+ private:
+  friend class PlanBuilder;
+  const Graph* graph_;
+  Queue* queue_;
+  size_t batch_ = 0;
+  size_t planned_bytes_ = 0;
+  Buffer arena_;
+  std::vector<Tensor> values_;
+  std::vector<std::vector<Tensor>> saved_;
+  CommandList commands_;
+};
+
+}  // namespace vitcl::nn

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "vitcl/ops/grad_mode.hpp"
+#include "vitcl/tensor/tensor.hpp"
+
+namespace vitcl::ops {
+
+// logits, dlogits, probabilities: (batch, classes)   labels: (batch) i32, each in [0, classes)
+// loss: (batch), one value a sample   correct: (batch) i32, 1 where the largest logit is the label's (the first on a tie)
+
+/// Softmax cross-entropy with label smoothing (Szegedy et al. 2015; PyTorch's definition: the target is
+/// (1 - smoothing) one_hot + smoothing / classes), in one pass: losses, hits, and dlogits, the gradient of their mean.
+/// `dlogits` may be null. A label out of range gives a NaN loss and touches no other memory.
+void cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, float smoothing, const Tensor& loss,
+                   const Tensor& correct, const Tensor* dlogits);
+
+/// The probabilities of each row of logits.
+void softmax(Queue& queue, const Tensor& logits, const Tensor& probabilities);
+
+}  // namespace vitcl::ops
