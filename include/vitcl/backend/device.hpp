@@ -23,7 +23,7 @@ struct DeviceCaps {
   size_t max_work_group = 1;        ///< work-items
   size_t local_bytes = 0;
   size_t memory_bytes = 0;
-  size_t max_allocation = 0;  ///< bytes in one buffer
+  size_t max_allocation = 0;    ///< bytes in one buffer
   size_t buffer_alignment = 1;  ///< bytes; where a slice may start
   bool fp16 = false;
   bool fp64 = false;
@@ -40,7 +40,8 @@ struct DeviceInfo {
   size_t platform_index = 0;  ///< P in "P:D", counting platforms that have a device
   size_t device_index = 0;    ///< D in "P:D"
   std::string name, vendor, platform, platform_version, device_version, driver_version;
-  std::string alias;  ///< "pocl", "intel", "rusticl", "oclgrind", ..., or empty
+  std::string alias;                 ///< "pocl", "intel", "llvmpipe", "oclgrind", ..., or empty: the first of `aliases`
+  std::vector<std::string> aliases;  ///< every short name that selects this device
   DeviceCaps caps;
 };
 

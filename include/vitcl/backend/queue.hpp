@@ -82,11 +82,12 @@ class Queue {
   /// Forgets what was profiled so far.
   void reset_profile();
 
+  struct State;
+
  private:
   friend class Device;
   friend struct NativeAccess;
   void launch_with(const Kernel& kernel, const LaunchShape& shape, std::vector<KernelArgument> args);
-  struct State;
   Device& device_;
   std::unique_ptr<State> state_;
 };

@@ -1,0 +1,80 @@
+#include "vitcl/tensor/tensor.hpp"
+
+#include <fmt/format.h>
+
+#include "vitcl/backend/error.hpp"
+
+namespace vitcl {
+namespace {
+
+template <class T>
+constexpr DType dtype_of() {
+  if constexpr (std::is_same_v<T, float>) return DType::f32;
+  if constexpr (std::is_same_v<T, int32_t>) return DType::i32;
+  return DType::u8;
+}
+
+}  // namespace
+
+size_t size_of(DType dtype) { return dtype == DType::u8 ? 1 : 4; }
+
+std::string_view to_string(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "f32";
+    case DType::i32:
+      return "i32";
+    case DType::u8:
+      return "u8";
+  }
+  return "?";
+}
+
+Tensor::Tensor(Buffer buffer, Shape shape, DType dtype)
+    : buffer_(std::move(buffer)), shape_(std::move(shape)), dtype_(dtype) {
+  if (bytes() > buffer_.bytes()) {
+    throw ShapeError(fmt::format("[tensor] {} of {} needs {} bytes, the buffer has {}", shape_.to_string(),
+                                 to_string(dtype_), bytes(), buffer_.bytes()));
+  }
+}
+
+Tensor Tensor::empty(Device& device, Shape shape, DType dtype) {
+  const size_t bytes = shape.elements() * size_of(dtype);
+  return {device.allocate(bytes), std::move(shape), dtype};
+}
+
+Tensor Tensor::reshaped(Shape shape) const {
+  if (shape.elements() != elements()) {
+    throw ShapeError(fmt::format("[tensor] {} can't be seen as {}", shape_.to_string(), shape.to_string()));
+  }
+  return {buffer_, std::move(shape), dtype_};
+}
+
+template <class T>
+void upload(Queue& queue, std::span<const T> values, const Tensor& tensor) {
+  if (values.size() != tensor.elements() || tensor.dtype() != dtype_of<T>()) {
+    throw ShapeError(fmt::format("[upload] {} values of {} for a tensor {} of {}", values.size(),
+                                 to_string(dtype_of<T>()), tensor.shape().to_string(), to_string(tensor.dtype())));
+  }
+  queue.write(tensor.buffer(), values.data(), values.size_bytes());
+}
+
+template <class T>
+std::vector<T> download(Queue& queue, const Tensor& tensor) {
+  if (tensor.dtype() != dtype_of<T>()) {
+    throw ShapeError(fmt::format("[download] the tensor holds {}, {} is wanted", to_string(tensor.dtype()),
+                                 to_string(dtype_of<T>())));
+  }
+  std::vector<T> values(tensor.elements());
+  queue.read(tensor.buffer(), values.data(), values.size() * sizeof(T));
+  return values;
+}
+
+template void upload(Queue&, std::span<const float>, const Tensor&);
+template void upload(Queue&, std::span<const int32_t>, const Tensor&);
+template void upload(Queue&, std::span<const uint8_t>, const Tensor&);
+template std::vector<float> download(Queue&, const Tensor&);
+template std::vector<int32_t> download(Queue&, const Tensor&);
+template std::vector<uint8_t> download(Queue&, const Tensor&);
+
+}  // namespace vitcl
