@@ -1,0 +1,55 @@
+# Read by ctest as it starts, once per test executable, with FOLDER, EXECUTABLE and OCLGRIND set. Lists the executable's
+# tests and makes one entry per suite and device: `ops.Gelu.pocl_cpu`, `ops.Gelu` where a suite runs on no device.
+# A test's device is the part of its parameter name before "__"; an executable without OpenCL devices lists the rest.
+# Labels: the folder, the device, and "oclgrind" for what runs in Oclgrind's checks.
+
+# Makes the entries of the tests that `launcher` EXECUTABLE lists; with `only_device` those of that device alone.
+function(discover launcher only_device)
+  execute_process(COMMAND ${launcher} "${EXECUTABLE}" --gtest_list_tests
+    OUTPUT_VARIABLE listing ERROR_VARIABLE complaint RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message("${EXECUTABLE} can't list its tests: ${complaint}")
+    add_test(${FOLDER}.listing${only_device} ${launcher} "${EXECUTABLE}" --gtest_list_tests)
+    return()
+  endif()
+  string(REGEX REPLACE "[ ]*#[^\n]*" "" listing "${listing}")  # "# GetParam() = ..."
+  string(REPLACE "\n" ";" lines "${listing}")
+  set(entries "")
+  foreach(line IN LISTS lines)
+    if(line MATCHES "^([A-Za-z0-9_/]+)\\.$")
+      set(suite ${CMAKE_MATCH_1})
+      continue()
+    elseif(NOT line MATCHES "^  ([A-Za-z0-9_/]+)$" OR line MATCHES "DISABLED_")
+      continue()
+    endif()
+    set(device "")
+    set(filter "${suite}.*")
+    # Only a name with a device is "test/device" or "test/device__case"; a host-only parameter has no such prefix.
+    if(suite MATCHES "/(OpTest|[A-Za-z]*Device[A-Za-z]*Test)$" OR suite MATCHES "^Devices/")
+      string(REGEX REPLACE "^.*/" "" parameter "${line}")
+      string(REGEX REPLACE "__.*$" "" device "${parameter}")
+      set(filter "${suite}.*/${device}:${suite}.*/${device}__*")
+    endif()
+    if(only_device AND NOT device STREQUAL only_device)
+      continue()
+    endif()
+    string(REGEX REPLACE "^Devices/|/OpTest$" "" short "${suite}")
+    string(REPLACE "/" "." name "${FOLDER}.${short}.${device}")
+    string(REGEX REPLACE "\\.$" "" name "${name}")
+    if(name IN_LIST entries)
+      continue()
+    endif()
+    list(APPEND entries ${name})
+    add_test(${name} ${launcher} "${EXECUTABLE}" --gtest_brief=1 "--gtest_filter=${filter}")
+    set_tests_properties(${name} PROPERTIES LABELS "${FOLDER};${device}" TIMEOUT 300 SKIP_REGULAR_EXPRESSION "SKIPPED")
+  endforeach()
+endfunction()
+
+if(NOT EXISTS "${EXECUTABLE}")
+  add_test(${FOLDER}.not_built "${EXECUTABLE}")
+  return()
+endif()
+discover("" "")
+if(OCLGRIND)
+  discover("${CMAKE_CURRENT_LIST_DIR}/run_under_oclgrind.sh" oclgrind)
+endif()

@@ -1,0 +1,22 @@
+#!/bin/sh
+# run_under_oclgrind.sh PROGRAM [ARGUMENT...]
+# Runs a program in Oclgrind with every check on, and fails if the program fails or Oclgrind reports anything that
+# oclgrind_allowed.txt does not excuse. Oclgrind itself only prints: its log decides here.
+here=$(dirname "$0")
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+
+# No other driver needs to start, and kernels compiled elsewhere must not be found.
+OCL_ICD_VENDORS=/nonexistent VITCL_CACHE_DIR= \
+  oclgrind --check-api --data-races --uninitialized --max-errors 20 --log "$log" "$@"
+status=$?
+
+# A report is a block of lines that ends with an empty one; it is excused if it holds an allowed pattern.
+reports=$(awk -v allowed_file="$here/oclgrind_allowed.txt" '
+  BEGIN { while ((getline line < allowed_file) > 0) if (line !~ /^#/ && line != "") allowed[++n] = line; RS = "" }
+  { for (i = 1; i <= n; i++) if (index($0, allowed[i])) next; print $0 "\n" }' "$log")
+if [ -n "$reports" ]; then
+  printf 'Oclgrind reports:\n%s\n' "$reports" >&2
+  exit 1
+fi
+exit $status
