@@ -29,8 +29,8 @@ struct ViTConfig {
   AttentionScale scale = AttentionScale::dim;
   Position position = Position::learned;
   bool qkv_bias = false;
-  bool final_norm = false;  ///< LayerNorm between the last block and the pooling (timm, Hugging Face)
-  bool pooled_norm = false; ///< LayerNorm between the pooling and the head (timm with mean pooling)
+  bool final_norm = false;   ///< LayerNorm between the last block and the pooling (timm, Hugging Face)
+  bool pooled_norm = false;  ///< LayerNorm between the pooling and the head (timm with mean pooling)
   float norm_epsilon = 1e-5F;
   float pad_value = 0;  ///< the value of a black pixel after normalisation, for sides that are no multiple of the patch
   bool masked = false;  ///< the graph has an input "mask" (B, patches) u8, 1 = visible

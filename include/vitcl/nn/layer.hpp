@@ -42,9 +42,13 @@ struct LayerPlan {
   std::vector<SavedSpec> saved = {};
   bool backward_reads_inputs = false;
   bool backward_reads_output = false;
-  size_t workspace_bytes = 0;
+  /// The gradient of every input is the output's gradient itself, so that they may share memory; backward then gets
+  /// empty input gradients and has nothing to do for them.
+  bool gradient_passes_through = false;
+  size_t workspace_bytes = 0;  ///< scratch, for forward and for backward
   double forward_flops = 0;
-  double backward_flops = 0;
+  double input_gradient_flops = 0;
+  double parameter_gradient_flops = 0;
 };
 
 struct ForwardArgs {

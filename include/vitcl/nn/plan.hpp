@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -54,14 +55,10 @@ class Plan {
   void run();
 
  private:
-  friend class PlanBuilder;
-  const Graph* graph_;
   Queue* queue_;
   size_t batch_ = 0;
   size_t planned_bytes_ = 0;
-  Buffer arena_;
-  std::vector<Tensor> values_;
-  std::vector<std::vector<Tensor>> saved_;
+  std::map<std::string, Tensor> tensors_;  // inputs, kept values, and what kept layers save ("loss/correct")
   CommandList commands_;
 };
 

@@ -9,7 +9,7 @@ namespace vitcl::ops {
 /// What one optimiser step needs to know, made on the host in double and read by the device: entry t of a step table.
 /// Mirrors `struct StepEntry` in cl/common/step.h.
 struct StepEntry {
-  int32_t first_sample;         ///< where this step's batch starts in the index buffer
+  int32_t first_sample;  ///< where this step's batch starts in the index buffer
   float learning_rate;
   float bias_correction1;       ///< 1 - beta1^t
   float bias_correction2_sqrt;  ///< sqrt(1 - beta2^t)

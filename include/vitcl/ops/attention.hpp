@@ -9,11 +9,9 @@ namespace vitcl::ops {
 
 // Scaled dot-product multi-head self-attention (Vaswani et al. 2017), one fused kernel forward; backward recomputes the
 // probabilities from the saved log-sum-exp (Dao 2022), so that no (tokens, tokens) matrix is ever stored.
-//   qkv, dqkv: (batch, tokens, 3 * dim), each row holds query, key and value; head h owns columns [h D, (h+1) D) of each,
-//   D = dim / heads
-//   out, dout: (batch, tokens, dim)
-//   logsumexp: (batch, heads, tokens)
-//   mask:      (batch, tokens - leading) u8, 1 = visible; the first `leading` tokens (the CLS token) always are
+//   qkv, dqkv: (batch, tokens, 3 * dim), each row holds query, key and value; head h owns columns [h D, (h+1) D) of
+//   each, D = dim / heads out, dout: (batch, tokens, dim) logsumexp: (batch, heads, tokens) mask:      (batch, tokens -
+//   leading) u8, 1 = visible; the first `leading` tokens (the CLS token) always are
 // A masked key gets weight 0; a masked query's output row is 0 and passes no gradient.
 
 struct AttentionOptions {

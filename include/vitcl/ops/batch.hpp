@@ -6,12 +6,13 @@
 
 namespace vitcl::ops {
 
-// What surrounds the model in a recorded step: fetching the batch, keeping the statistics, moving on. The data set stays
-// on the device as bytes; `table` and `cursor` (see adam.hpp) tell which samples the step takes.
+// What surrounds the model in a recorded step: fetching the batch, keeping the statistics, moving on. The data set
+// stays on the device as bytes; `table` and `cursor` (see adam.hpp) tell which samples the step takes.
 //   pixels: (samples, channels, side, side) u8   all_labels: (samples) i32   order: (n) i32, sample numbers
 //   images: (batch, channels, side, side)        labels: (batch) i32
 
-/// images[i] = (pixels[order[first + i]] / 255 - mean) / deviation, labels[i] likewise; first = table[cursor].first_sample.
+/// images[i] = (pixels[order[first + i]] / 255 - mean) / deviation, labels[i] likewise; first =
+/// table[cursor].first_sample.
 void load_batch(Queue& queue, const Tensor& pixels, const Tensor& all_labels, const Tensor& order, const Tensor& table,
                 const Tensor& cursor, const Tensor& mean, const Tensor& deviation, const Tensor& images,
                 const Tensor& labels);
@@ -19,13 +20,13 @@ void load_batch(Queue& queue, const Tensor& pixels, const Tensor& all_labels, co
 /// Hides each patch with probability `ratio`: mask: (batch, patches) u8, 1 = visible. The random number is
 /// Philox4x32-10 keyed by `seed`, counted by (patch, sample number, epoch), so that it depends on nothing else.
 /// epoch: (1) i32 on the device.
-void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, const Tensor& order, const Tensor& table,
-                 const Tensor& cursor, const Tensor& mask);
+void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, const Tensor& order,
+                 const Tensor& table, const Tensor& cursor, const Tensor& mask);
 
 /// losses[cursor] = the mean of `loss` (batch), correct_counts[cursor] = the sum of `correct` (batch) i32; fixed order.
 ///   losses: (steps)   correct_counts: (steps) i32
-void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, const Tensor& cursor, const Tensor& losses,
-                       const Tensor& correct_counts);
+void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, const Tensor& cursor,
+                       const Tensor& losses, const Tensor& correct_counts);
 
 /// cursor += 1.
 void advance(Queue& queue, const Tensor& cursor);

@@ -6,7 +6,8 @@
 namespace vitcl::ops {
 
 // logits, dlogits, probabilities: (batch, classes)   labels: (batch) i32, each in [0, classes)
-// loss: (batch), one value a sample   correct: (batch) i32, 1 where the largest logit is the label's (the first on a tie)
+// loss: (batch), one value a sample   correct: (batch) i32, 1 where the largest logit is the label's (the first on a
+// tie)
 
 /// Softmax cross-entropy with label smoothing (Szegedy et al. 2015; PyTorch's definition: the target is
 /// (1 - smoothing) one_hot + smoothing / classes), in one pass: losses, hits, and dlogits, the gradient of their mean.

@@ -1,0 +1,113 @@
+#include "vitcl/models/vit.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "vitcl/backend/error.hpp"
+#include "vitcl/nn/layers.hpp"
+
+namespace vitcl::models {
+namespace {
+
+using nn::Graph;
+using nn::Value;
+
+// Every input of attention, and of the pool, that a mask can follow.
+std::vector<Value> with_mask(Value value, const std::optional<Value>& mask) {
+  return mask ? std::vector<Value>{value, *mask} : std::vector<Value>{value};
+}
+
+Value embed(Graph& graph, const ViTConfig& c, Value images) {
+  const auto positions =
+      c.position == Position::learned ? nn::EmbedTokens::Positions::learned : nn::EmbedTokens::Positions::sincos;
+  const Value patches = graph.add<nn::CutPatches>("patches", {images}, c.patch_size, c.pad_value);
+  const size_t pixels = c.patch_size * c.patch_size * c.channels;
+  const Value projected = graph.add<nn::Linear>("patch_embedding", {patches}, pixels, c.dim);
+  return graph.add<nn::EmbedTokens>("tokens", {projected}, c.patches(), c.dim, c.class_token, positions);
+}
+
+Value encoder_block(Graph& graph, const ViTConfig& c, size_t index, Value x, const std::optional<Value>& mask) {
+  const std::string name = fmt::format("blocks.{}.", index);
+  Value h = graph.add<nn::LayerNorm>(name + "attention_norm", {x}, c.dim, c.norm_epsilon);
+  h = graph.add<nn::Linear>(name + "qkv", {h}, c.dim, 3 * c.dim, c.qkv_bias);
+  h = graph.add<nn::Attention>(name + "attention", with_mask(h, mask), c.heads, c.attention_scale());
+  h = graph.add<nn::Linear>(name + "projection", {h}, c.dim, c.dim);
+  x = graph.add<nn::Add>(name + "attention_residual", {x, h});
+  h = graph.add<nn::LayerNorm>(name + "mlp_norm", {x}, c.dim, c.norm_epsilon);
+  h = graph.add<nn::Linear>(name + "mlp_up", {h}, c.dim, c.mlp_dim);
+  h = graph.add<nn::Gelu>(name + "gelu", {h});
+  h = graph.add<nn::Linear>(name + "mlp_down", {h}, c.mlp_dim, c.dim);
+  return graph.add<nn::Add>(name + "mlp_residual", {x, h});
+}
+
+Value classify(Graph& graph, const ViTConfig& c, Value x) {
+  if (c.head == Head::linear) return graph.add<nn::Linear>("head", {x}, c.dim, c.classes);
+  x = graph.add<nn::Linear>("head_up", {x}, c.dim, c.mlp_dim);
+  x = graph.add<nn::Gelu>("head_gelu", {x});
+  return graph.add<nn::Linear>("head_down", {x}, c.mlp_dim, c.classes);
+}
+
+Value add_vit(Graph& graph, const ViTConfig& c) {
+  c.validate();
+  const Value images = graph.input("images", {c.channels, c.image_size, c.image_size});
+  std::optional<Value> mask;
+  if (c.masked) mask = graph.input("mask", {c.patches()}, DType::u8);
+  Value x = embed(graph, c, images);
+  for (size_t i = 0; i < c.depth; ++i) x = encoder_block(graph, c, i, x, mask);
+  if (c.final_norm) x = graph.add<nn::LayerNorm>("final_norm", {x}, c.dim, c.norm_epsilon);
+  if (c.pool == Pool::cls) {
+    x = graph.add<nn::ClsPool>("pool", {x});
+  } else {
+    x = graph.add<nn::MeanPool>("pool", with_mask(x, mask), size_t{c.class_token ? 1U : 0U});
+  }
+  if (c.pooled_norm) x = graph.add<nn::LayerNorm>("pooled_norm", {x}, c.dim, c.norm_epsilon);
+  const Value logits = classify(graph, c, x);
+  graph.keep(logits);
+  return logits;
+}
+
+}  // namespace
+
+float ViTConfig::attention_scale() const {
+  const size_t width = scale == AttentionScale::dim ? dim : dim / heads;
+  return 1.0F / std::sqrt(static_cast<float>(width));
+}
+
+void ViTConfig::validate() const {
+  const std::pair<const char*, size_t> counts[] = {{"image size", image_size},
+                                                   {"patch size", patch_size},
+                                                   {"channels", channels},
+                                                   {"classes", classes},
+                                                   {"dim", dim},
+                                                   {"depth", depth},
+                                                   {"heads", heads},
+                                                   {"mlp dim", mlp_dim}};
+  for (const auto& [name, value] : counts) {
+    if (value == 0) throw UsageError(fmt::format("the {} must be at least 1", name));
+  }
+  if (dim % heads != 0) {
+    throw UsageError(fmt::format("{} heads do not divide dim {}: choose heads among the divisors of dim", heads, dim));
+  }
+  if (patch_size > image_size) {
+    throw UsageError(fmt::format("the patch size {} is larger than the image size {}", patch_size, image_size));
+  }
+  if (pool == Pool::cls && !class_token) throw UsageError("CLS pooling needs a class token");
+  if (!(norm_epsilon > 0)) throw UsageError(fmt::format("the norm epsilon must be positive, got {}", norm_epsilon));
+}
+
+nn::Graph vit_graph(const ViTConfig& config) {
+  Graph graph;
+  add_vit(graph, config);
+  return graph;
+}
+
+nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing) {
+  Graph graph;
+  const Value logits = add_vit(graph, config);
+  const Value labels = graph.input("labels", {}, DType::i32);
+  graph.set_loss(graph.add<nn::CrossEntropy>("loss", {logits, labels}, label_smoothing));
+  return graph;
+}
+
+}  // namespace vitcl::models

@@ -1,0 +1,37 @@
+#include "vitcl/ops/cross_entropy.hpp"
+
+#include <fmt/format.h>
+
+#include "vitcl/backend/error.hpp"
+#include "vitcl/nn/layers.hpp"
+#include "vitcl/ops/add.hpp"
+
+namespace vitcl::nn {
+
+CrossEntropy::CrossEntropy(float label_smoothing) : label_smoothing_(label_smoothing) {}
+
+LayerPlan CrossEntropy::plan(const DeviceCaps&, const std::vector<Shape>& inputs) const {
+  if (inputs.size() != 2 || inputs[0].rank() != 2 || inputs[1] != Shape{inputs[0][0]}) {
+    throw ShapeError(fmt::format("[cross_entropy] logits (B, classes) and labels (B) are wanted, got {}",
+                                 inputs.size() == 2 ? inputs[0].to_string() + " and " + inputs[1].to_string()
+                                                    : std::to_string(inputs.size()) + " inputs"));
+  }
+  LayerPlan plan;
+  plan.output = {inputs[0][0]};
+  plan.saved = {{"correct", {inputs[0][0]}, DType::i32}, {"logits_gradient", inputs[0]}};
+  plan.forward_flops = 5 * static_cast<double>(inputs[0].elements());
+  return plan;
+}
+
+void CrossEntropy::forward(Queue& queue, const ForwardArgs& args) const {
+  ops::cross_entropy(queue, args.inputs[0], args.inputs[1], label_smoothing_, args.output, args.saved[0],
+                     &args.saved[1]);
+}
+
+// Forward has already computed the gradient of the mean loss.
+void CrossEntropy::backward(Queue& queue, const BackwardArgs& args) const {
+  if (!args.input_gradients[0]) return;
+  ops::add_backward(queue, args.saved[1], args.input_modes[0], args.input_gradients[0]);
+}
+
+}  // namespace vitcl::nn
