@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include "vitcl/models/vit.hpp"
+#include "vitcl/nn/parameters.hpp"
+#include "vitcl/train/device_samples.hpp"
+
+namespace vitcl::train {
+
+/// Where a run stands.
+struct Position {
+  size_t step = 0;            ///< optimiser steps taken
+  size_t epochs = 0;          ///< epochs trained and evaluated
+  double epoch_loss = 0;      ///< sum over the images that the current epoch has trained on so far
+  double best_accuracy = -1;  ///< the highest test accuracy so far; -1 before the first evaluation
+  size_t best_epoch = 0;
+  bool operator==(const Position&) const = default;
+};
+
+/// What a checkpoint file holds. Parameters are under vitcl's own names here and under PyTorch's in the file.
+struct Checkpoint {
+  models::ViTConfig model;
+  nn::NamedTensors parameters;
+  nn::NamedTensors exp_avg, exp_avg_sq;  ///< Adam's moments
+  Position position;
+  Normalization normalization;
+  std::string patch_mask;
+  std::string data, data_fingerprint, device;
+  size_t seed = 0, batch_size = 0;
+  double lr = 0;
+};
+
+/// Writes one safetensors file: the parameters under the names and in the shapes of the article's PyTorch state_dict,
+/// Adam's moments as "optimizer.exp_avg.NAME" and "optimizer.exp_avg_sq.NAME", everything else as text in the file's
+/// metadata. No time is stored: equal states give equal bytes. Throws NumericsError, writing nothing, where a value is
+/// not finite, and StorageError where the file can't be written.
+void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+
+/// Throws StorageError naming the file and the tensor or entry that is missing, unknown, of the wrong shape or not
+/// finite.
+Checkpoint load_checkpoint(const std::filesystem::path& path);
+
+/// Throws StorageError naming the first field in which the checkpoint's model differs from `model`.
+void require_same_model(const Checkpoint& checkpoint, const models::ViTConfig& model,
+                        const std::filesystem::path& path);
+
+/// About how many bytes save_checkpoint() writes for a model of so many parameters.
+size_t checkpoint_bytes(size_t parameters);
+
+}  // namespace vitcl::train

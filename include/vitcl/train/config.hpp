@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "vitcl/models/vit.hpp"
+
+namespace vitcl::train {
+
+/// What to do with an image whose side is no multiple of the patch: pad it with black, or refuse the model.
+enum class Padding { automatic, error };
+
+/// Everything that decides a training run. The defaults are the article's.
+struct TrainConfig {
+  std::string model_name = "article";  ///< the preset from which `model` started
+  models::ViTConfig model;
+  Padding padding = Padding::automatic;
+  double mask_ratio = 0;   ///< the probability with which training hides each patch
+  std::string patch_mask;  ///< one '0' (hidden) or '1' (visible) a patch, always applied; empty: everything is visible
+
+  std::string data = "mnist";
+  std::string data_dir;  ///< empty: the usual places
+  size_t digits_seed = 0;
+  bool normalize = true;     ///< standardise with the data set's mean and deviation; otherwise pixels are in [0, 1]
+  size_t train_samples = 0;  ///< use only the first so many; 0: all
+  size_t test_samples = 0;
+
+  std::string recipe = "article";
+  size_t epochs = 25;
+  size_t batch_size = 100;
+  double lr = 0.003;
+  double smoothing = 0;  ///< label smoothing
+  size_t seed = 0;
+  size_t checkpoint_every = 0;  ///< steps between checkpoints; 0: at the end of each epoch only
+  std::string device = "auto";
+
+  /// Throws UsageError naming the option where a value is not possible or two do not fit together.
+  void validate() const;
+  /// The model as training runs it: with a mask input where this configuration masks patches.
+  models::ViTConfig training_model() const;
+  /// The model as evaluation runs it: masked only by `patch_mask`.
+  models::ViTConfig evaluation_model() const;
+
+  bool operator==(const TrainConfig&) const = default;
+};
+
+/// Where an option's value lives in a TrainConfig.
+using OptionValue = std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*,
+                                 models::AttentionScale*, models::Position*, Padding*>;
+
+/// Which part of a run an option decides.
+enum class OptionGroup { model, mask, data, training, device };
+
+/// One option under the name that the command line (`--name`), configuration files and run folders share.
+struct ConfigOption {
+  std::string_view name;
+  OptionGroup group;
+  std::string_view help;
+  bool changeable;  ///< a resumed run may change it
+  OptionValue (*value)(TrainConfig&);
+};
+std::span<const ConfigOption> config_options();
+/// Throws UsageError where no option has that name.
+const ConfigOption& config_option(std::string_view name);
+
+/// The option's value as text, as a configuration file holds it but without quotes.
+std::string get_option(const TrainConfig& config, const ConfigOption& option);
+/// Values by option name.
+using OptionTexts = std::map<std::string, std::string>;
+/// Sets options from text. `model` is applied first and resets every model option to its preset; `pool` decides
+/// `class-token` where that is not given. Throws UsageError naming the option and the values it takes.
+void apply_options(TrainConfig& config, const OptionTexts& texts);
+
+/// All options as a flat TOML document, and back. Reading throws StorageError naming the line.
+std::string to_toml(const TrainConfig& config);
+TrainConfig config_from_toml(const std::string& text, const std::string& source);
+
+}  // namespace vitcl::train

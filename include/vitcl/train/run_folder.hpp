@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+
+#include "vitcl/backend/device.hpp"
+#include "vitcl/train/checkpoint.hpp"
+#include "vitcl/train/config.hpp"
+
+namespace vitcl::train {
+
+/// The folder of one training run: config.toml, environment.json, metrics.jsonl, checkpoint-last, checkpoint-best and
+/// one checkpoint-SSSSSSSS.safetensors a saved step. Every file but metrics.jsonl is replaced whole or not at all.
+/// Failures throw StorageError.
+class RunFolder {
+ public:
+  /// Makes the folder, which must be missing or empty; with `overwrite` the files of an earlier run in it are removed.
+  /// `needed_bytes` must be free on its disk.
+  static RunFolder create(const std::filesystem::path& path, bool overwrite, size_t needed_bytes);
+  /// The same checks without making or removing anything.
+  static void check(const std::filesystem::path& path, bool overwrite, size_t needed_bytes);
+  /// A folder that create() made.
+  static RunFolder open(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path config_file() const { return path_ / "config.toml"; }
+  std::filesystem::path metrics_file() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path last_checkpoint() const { return path_ / "checkpoint-last.safetensors"; }
+  std::filesystem::path best_checkpoint() const { return path_ / "checkpoint-best.safetensors"; }
+  std::filesystem::path checkpoint(size_t step) const;
+
+  void write_config(const TrainConfig& config) const;
+  TrainConfig read_config() const;
+  /// The program's version, the system, the device and the environment variables that bear on a run.
+  void write_environment(const DeviceInfo& device) const;
+
+  /// Saves under the step's name, then as the best where it is that, then as the last.
+  void save(const Checkpoint& checkpoint, bool best) const;
+
+ private:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  void remove_old_run() const;
+  std::filesystem::path path_;
+};
+
+/// vitcl's version: "0.1.0".
+const char* version();
+
+}  // namespace vitcl::train

@@ -1,0 +1,164 @@
+#include "vitcl/train/checkpoint.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "vitcl/backend/error.hpp"
+#include "vitcl/io/parameter_names.hpp"
+#include "vitcl/io/safetensors.hpp"
+#include "vitcl/train/run_folder.hpp"
+
+namespace vitcl::train {
+namespace {
+
+using nlohmann::json;
+using Metadata = std::map<std::string, std::string>;
+
+constexpr std::string_view exp_avg_prefix = "optimizer.exp_avg.";
+constexpr std::string_view exp_avg_sq_prefix = "optimizer.exp_avg_sq.";
+
+void add_tensors(const models::ViTConfig& model, std::string_view prefix, const nn::NamedTensors& values,
+                 io::HostTensors& tensors) {
+  for (auto& [name, tensor] : io::export_parameters(model, io::Dialect::article, values)) {
+    tensors[std::string(prefix) + name] = tensor;
+  }
+}
+
+/// Moves the tensors whose names start with `prefix` out of `tensors`, without it.
+io::HostTensors take_tensors(std::string_view prefix, io::HostTensors& tensors) {
+  io::HostTensors taken;
+  for (auto i = tensors.lower_bound(std::string(prefix)); i != tensors.end() && i->first.starts_with(prefix);) {
+    taken[i->first.substr(prefix.size())] = std::move(i->second);
+    i = tensors.erase(i);
+  }
+  return taken;
+}
+
+Metadata describe(const Checkpoint& checkpoint) {
+  const Position& position = checkpoint.position;
+  json normalization = {{"mean", checkpoint.normalization.mean}, {"deviation", checkpoint.normalization.deviation}};
+  return {{"format", "pt"},
+          {"vitcl", version()},
+          {"model", models::to_json(checkpoint.model)},
+          {"normalization", normalization.dump()},
+          {"patch_mask", checkpoint.patch_mask},
+          {"data", checkpoint.data},
+          {"data_fingerprint", checkpoint.data_fingerprint},
+          {"device", checkpoint.device},
+          {"seed", json(checkpoint.seed).dump()},
+          {"batch_size", json(checkpoint.batch_size).dump()},
+          {"lr", json(checkpoint.lr).dump()},
+          {"step", json(position.step).dump()},
+          {"epoch", json(position.epochs).dump()},
+          {"epoch_loss", json(position.epoch_loss).dump()},
+          {"best_accuracy", json(position.best_accuracy).dump()},
+          {"best_epoch", json(position.best_epoch).dump()}};
+}
+
+const std::string& entry(const Metadata& metadata, const std::string& name) {
+  auto found = metadata.find(name);
+  if (found == metadata.end()) {
+    throw StorageError(fmt::format("its metadata has no \"{}\": it is not a checkpoint of vitcl", name));
+  }
+  return found->second;
+}
+
+template <class T>
+T number(const Metadata& metadata, const std::string& name) {
+  json value = json::parse(entry(metadata, name), nullptr, false);
+  if (!value.is_number()) throw StorageError(fmt::format("its metadata's \"{}\" is not a number", name));
+  return value.get<T>();
+}
+
+Normalization read_normalization(const Metadata& metadata, size_t channels) {
+  Normalization normalization;
+  try {
+    json object = json::parse(entry(metadata, "normalization"));
+    object.at("mean").get_to(normalization.mean);
+    object.at("deviation").get_to(normalization.deviation);
+  } catch (const json::exception& error) {
+    throw StorageError(fmt::format("its metadata's \"normalization\" is malformed: {}", error.what()));
+  }
+  if (normalization.mean.size() != channels || normalization.deviation.size() != channels) {
+    throw StorageError(fmt::format("its metadata's \"normalization\" is not of {} channels", channels));
+  }
+  return normalization;
+}
+
+Checkpoint read_metadata(const Metadata& metadata) {
+  Checkpoint checkpoint;
+  checkpoint.model = models::vit_config_from_json(entry(metadata, "model"));
+  checkpoint.normalization = read_normalization(metadata, checkpoint.model.channels);
+  checkpoint.patch_mask = entry(metadata, "patch_mask");
+  checkpoint.data = entry(metadata, "data");
+  checkpoint.data_fingerprint = entry(metadata, "data_fingerprint");
+  checkpoint.device = entry(metadata, "device");
+  checkpoint.seed = number<size_t>(metadata, "seed");
+  checkpoint.batch_size = number<size_t>(metadata, "batch_size");
+  checkpoint.lr = number<double>(metadata, "lr");
+  checkpoint.position = {.step = number<size_t>(metadata, "step"),
+                         .epochs = number<size_t>(metadata, "epoch"),
+                         .epoch_loss = number<double>(metadata, "epoch_loss"),
+                         .best_accuracy = number<double>(metadata, "best_accuracy"),
+                         .best_epoch = number<size_t>(metadata, "best_epoch")};
+  return checkpoint;
+}
+
+void require_finite(const Checkpoint& checkpoint, const std::string& what) {
+  io::require_finite(checkpoint.parameters, what);
+  io::require_finite(checkpoint.exp_avg, what + ", Adam's first moment");
+  io::require_finite(checkpoint.exp_avg_sq, what + ", Adam's second moment");
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+  try {
+    require_finite(checkpoint, "the state at step " + std::to_string(checkpoint.position.step));
+  } catch (const StorageError& error) {
+    throw NumericsError(error.what());
+  }
+  io::SafeTensors file;
+  file.metadata = describe(checkpoint);
+  add_tensors(checkpoint.model, "", checkpoint.parameters, file.tensors);
+  add_tensors(checkpoint.model, exp_avg_prefix, checkpoint.exp_avg, file.tensors);
+  add_tensors(checkpoint.model, exp_avg_sq_prefix, checkpoint.exp_avg_sq, file.tensors);
+  io::write_safetensors(path, file);
+}
+
+Checkpoint load_checkpoint(const std::filesystem::path& path) {
+  io::SafeTensors file = io::read_safetensors(path);
+  Checkpoint checkpoint;
+  try {
+    checkpoint = read_metadata(file.metadata);
+    auto import = [&](const io::HostTensors& tensors) {
+      return io::import_parameters(checkpoint.model, io::Dialect::article, tensors);
+    };
+    checkpoint.exp_avg = import(take_tensors(exp_avg_prefix, file.tensors));
+    checkpoint.exp_avg_sq = import(take_tensors(exp_avg_sq_prefix, file.tensors));
+    checkpoint.parameters = import(file.tensors);
+  } catch (const Error& error) {
+    throw StorageError(fmt::format("the checkpoint {}: {}", path.string(), error.what()));
+  }
+  require_finite(checkpoint, "the checkpoint " + path.string());
+  return checkpoint;
+}
+
+void require_same_model(const Checkpoint& checkpoint, const models::ViTConfig& model,
+                        const std::filesystem::path& path) {
+  json wanted = json::parse(models::to_json(model)), got = json::parse(models::to_json(checkpoint.model));
+  for (const auto& [field, value] : wanted.items()) {
+    if (got.contains(field) && got[field] == value) continue;
+    throw StorageError(fmt::format("the checkpoint {} is of another model: its {} is {}, this run's is {}",
+                                   path.string(), field, got.contains(field) ? got[field].dump() : "missing",
+                                   value.dump()));
+  }
+}
+
+size_t checkpoint_bytes(size_t parameters) {
+  constexpr size_t copies = 3, header = 1 << 16;  // the parameters and two moments; names, shapes and metadata
+  return copies * parameters * sizeof(float) + header;
+}
+
+}  // namespace vitcl::train

@@ -1,0 +1,50 @@
+#include "vitcl/train/config.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "vitcl/backend/error.hpp"
+
+namespace vitcl::train {
+namespace {
+
+void require(bool condition, std::string_view option, const std::string& got, std::string_view wanted) {
+  if (!condition) throw UsageError(fmt::format("--{}: got {}, want {}", option, got, wanted));
+}
+
+}  // namespace
+
+void TrainConfig::validate() const {
+  model.validate();
+  require(padding == Padding::automatic || model.image_size % model.patch_size == 0, "pad",
+          fmt::format("error with image size {} and patch size {}", model.image_size, model.patch_size),
+          "an image size that is a multiple of the patch size, or auto");
+  require(mask_ratio >= 0 && mask_ratio < 1, "mask-ratio", fmt::format("{}", mask_ratio), "0 <= ratio < 1");
+  require(patch_mask.find_first_not_of("01") == std::string::npos, "patch-mask", '"' + patch_mask + '"',
+          "only the characters 0 and 1");
+  require(patch_mask.empty() || patch_mask.size() == model.patches(), "patch-mask",
+          fmt::format("{} characters", patch_mask.size()),
+          fmt::format("{}, one for each of the {} x {} patches", model.patches(), model.grid(), model.grid()));
+  require(patch_mask.empty() || mask_ratio == 0, "mask-ratio", fmt::format("{} beside --patch-mask", mask_ratio),
+          "one of the two");
+  require(recipe == "article", "recipe", '"' + recipe + '"', "article");
+  require(epochs > 0, "epochs", "0", "at least 1");
+  require(batch_size > 0, "batch-size", "0", "at least 1");
+  require(std::isfinite(lr) && lr > 0, "lr", fmt::format("{}", lr), "a number above 0");
+  require(smoothing >= 0 && smoothing < 1, "smoothing", fmt::format("{}", smoothing), "0 <= smoothing < 1");
+}
+
+models::ViTConfig TrainConfig::training_model() const {
+  models::ViTConfig config = model;
+  config.masked = mask_ratio > 0 || !patch_mask.empty();
+  return config;
+}
+
+models::ViTConfig TrainConfig::evaluation_model() const {
+  models::ViTConfig config = model;
+  config.masked = !patch_mask.empty();
+  return config;
+}
+
+}  // namespace vitcl::train

@@ -1,0 +1,99 @@
+// The table of options: one row gives the flag, the key in configuration files and run folders, and the help.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "vitcl/backend/error.hpp"
+#include "vitcl/train/config.hpp"
+
+namespace vitcl::train {
+namespace {
+
+using Config = TrainConfig;
+using Value = OptionValue;
+constexpr OptionGroup model = OptionGroup::model;
+constexpr OptionGroup mask = OptionGroup::mask;
+constexpr OptionGroup data = OptionGroup::data;
+constexpr OptionGroup training = OptionGroup::training;
+
+const std::array options = {
+    ConfigOption{"model", model, "preset to start from: article, tiny, small or base", false,
+                 [](Config& c) -> Value { return &c.model_name; }},
+    ConfigOption{"image-size", model, "side of the square images in pixels", false,
+                 [](Config& c) -> Value { return &c.model.image_size; }},
+    ConfigOption{"patch-size", model, "side of a patch in pixels", false,
+                 [](Config& c) -> Value { return &c.model.patch_size; }},
+    ConfigOption{"channels", model, "colour channels of an image", false,
+                 [](Config& c) -> Value { return &c.model.channels; }},
+    ConfigOption{"classes", model, "classes to tell apart", false, [](Config& c) -> Value { return &c.model.classes; }},
+    ConfigOption{"dim", model, "width of a token", false, [](Config& c) -> Value { return &c.model.dim; }},
+    ConfigOption{"depth", model, "encoder blocks", false, [](Config& c) -> Value { return &c.model.depth; }},
+    ConfigOption{"heads", model, "attention heads; must divide dim", false,
+                 [](Config& c) -> Value { return &c.model.heads; }},
+    ConfigOption{"mlp-dim", model, "hidden width of the MLPs", false,
+                 [](Config& c) -> Value { return &c.model.mlp_dim; }},
+    ConfigOption{"pool", model, "cls: classify the class token; mean: the mean of the patches", false,
+                 [](Config& c) -> Value { return &c.model.pool; }},
+    ConfigOption{"class-token", model, "on: prepend a class token (always with --pool cls)", false,
+                 [](Config& c) -> Value { return &c.model.class_token; }},
+    ConfigOption{"head", model, "classifier: linear, or mlp (Linear, GELU, Linear)", false,
+                 [](Config& c) -> Value { return &c.model.head; }},
+    ConfigOption{"attention-scale", model, "scores are scaled by dim^-0.5 (dim) or (dim / heads)^-0.5 (head_dim)",
+                 false, [](Config& c) -> Value { return &c.model.scale; }},
+    ConfigOption{"position", model, "position embedding: learned, or sincos (fixed)", false,
+                 [](Config& c) -> Value { return &c.model.position; }},
+    ConfigOption{"qkv-bias", model, "on: query, key and value have a bias", false,
+                 [](Config& c) -> Value { return &c.model.qkv_bias; }},
+    ConfigOption{"final-norm", model, "on: LayerNorm behind the last block", false,
+                 [](Config& c) -> Value { return &c.model.final_norm; }},
+    ConfigOption{"pooled-norm", model, "on: LayerNorm behind the pooling", false,
+                 [](Config& c) -> Value { return &c.model.pooled_norm; }},
+    ConfigOption{"norm-epsilon", model, "epsilon of every LayerNorm", false,
+                 [](Config& c) -> Value { return &c.model.norm_epsilon; }},
+    ConfigOption{"pad", model, "image side no multiple of the patch: auto pads with black, error refuses", false,
+                 [](Config& c) -> Value { return &c.padding; }},
+    ConfigOption{"mask-ratio", mask, "hide each patch with this probability in training", false,
+                 [](Config& c) -> Value { return &c.mask_ratio; }},
+    ConfigOption{"patch-mask", mask, "fixed mask: one 0 (hidden) or 1 (visible) a patch, row by row", false,
+                 [](Config& c) -> Value { return &c.patch_mask; }},
+    ConfigOption{"data", data,
+                 "mnist, fashion-mnist, digits (built in), auto (the first of these there is), or a folder", false,
+                 [](Config& c) -> Value { return &c.data; }},
+    ConfigOption{"data-dir", data, "folder with the data files; without it $VITCL_DATA_DIR, ./data, the user's cache",
+                 true, [](Config& c) -> Value { return &c.data_dir; }},
+    ConfigOption{"digits-seed", data, "seed from which the built-in digits are drawn", false,
+                 [](Config& c) -> Value { return &c.digits_seed; }},
+    ConfigOption{"normalize", data, "on: standardise pixels with the data set's mean and deviation; off: [0, 1]", false,
+                 [](Config& c) -> Value { return &c.normalize; }},
+    ConfigOption{"train-samples", data, "train on the first so many images only (0: all)", false,
+                 [](Config& c) -> Value { return &c.train_samples; }},
+    ConfigOption{"test-samples", data, "test on the first so many images only (0: all)", false,
+                 [](Config& c) -> Value { return &c.test_samples; }},
+    ConfigOption{"recipe", training, "optimiser and schedule: article (Adam at a constant rate)", false,
+                 [](Config& c) -> Value { return &c.recipe; }},
+    ConfigOption{"epochs", training, "passes over the training images", true,
+                 [](Config& c) -> Value { return &c.epochs; }},
+    ConfigOption{"batch-size", training, "images a step", false, [](Config& c) -> Value { return &c.batch_size; }},
+    ConfigOption{"lr", training, "learning rate", true, [](Config& c) -> Value { return &c.lr; }},
+    ConfigOption{"smoothing", training, "label smoothing", false, [](Config& c) -> Value { return &c.smoothing; }},
+    ConfigOption{"seed", training, "decides the initial parameters, the order of the images and the masks", false,
+                 [](Config& c) -> Value { return &c.seed; }},
+    ConfigOption{"checkpoint-every", training, "steps between checkpoints (0: one at the end of each epoch)", true,
+                 [](Config& c) -> Value { return &c.checkpoint_every; }},
+    ConfigOption{"device", OptionGroup::device,
+                 "auto, cpu, gpu, accelerator, INDEX, P:D or a name; see `vitcl devices`", true,
+                 [](Config& c) -> Value { return &c.device; }},
+};
+
+}  // namespace
+
+std::span<const ConfigOption> config_options() { return options; }
+
+const ConfigOption& config_option(std::string_view name) {
+  for (const ConfigOption& option : options) {
+    if (option.name == name) return option;
+  }
+  throw UsageError(fmt::format("there is no option \"{}\"; `vitcl train --help` lists them", name));
+}
+
+}  // namespace vitcl::train

@@ -1,0 +1,181 @@
+// Options as text: what a flag, an environment variable or a line of a configuration file says.
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <sstream>
+#include <type_traits>
+#include <utility>
+
+#include "vitcl/backend/error.hpp"
+#include "vitcl/train/config.hpp"
+
+namespace vitcl::train {
+namespace {
+
+template <class E>
+using Names = std::array<std::pair<E, std::string_view>, 2>;
+
+template <class E>
+constexpr Names<E> names;
+template <>
+constexpr Names<models::Pool> names<models::Pool> = {{{models::Pool::cls, "cls"}, {models::Pool::mean, "mean"}}};
+template <>
+constexpr Names<models::Head> names<models::Head> = {{{models::Head::linear, "linear"}, {models::Head::mlp, "mlp"}}};
+template <>
+constexpr Names<models::AttentionScale> names<models::AttentionScale> = {
+    {{models::AttentionScale::dim, "dim"}, {models::AttentionScale::head_dim, "head_dim"}}};
+template <>
+constexpr Names<models::Position> names<models::Position> = {
+    {{models::Position::learned, "learned"}, {models::Position::sincos, "sincos"}}};
+template <>
+constexpr Names<Padding> names<Padding> = {{{Padding::automatic, "auto"}, {Padding::error, "error"}}};
+
+[[noreturn]] void refuse(std::string_view option, const std::string& text, std::string_view wanted) {
+  throw UsageError(fmt::format("--{}: got \"{}\", want {}", option, text, wanted));
+}
+
+template <class T>
+T parse_number(std::string_view option, const std::string& text, std::string_view wanted) {
+  T value{};
+  const char* end = text.data() + text.size();
+  auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end || text.empty()) refuse(option, text, wanted);
+  return value;
+}
+
+void parse(std::string_view option, const std::string& text, size_t& value) {
+  value = parse_number<size_t>(option, text, "a whole number, 0 or more");
+}
+void parse(std::string_view option, const std::string& text, double& value) {
+  value = parse_number<double>(option, text, "a number");
+}
+void parse(std::string_view option, const std::string& text, float& value) {
+  value = parse_number<float>(option, text, "a number");
+}
+void parse(std::string_view option, const std::string& text, bool& value) {
+  if (text == "on" || text == "true" || text == "1") {
+    value = true;
+  } else if (text == "off" || text == "false" || text == "0") {
+    value = false;
+  } else {
+    refuse(option, text, "on or off");
+  }
+}
+void parse(std::string_view, const std::string& text, std::string& value) { value = text; }
+template <class E>
+requires std::is_enum_v<E>
+void parse(std::string_view option, const std::string& text, E& value) {
+  for (const auto& [candidate, name] : names<E>) {
+    if (name == text) {
+      value = candidate;
+      return;
+    }
+  }
+  refuse(option, text, fmt::format("{} or {}", names<E>[0].second, names<E>[1].second));
+}
+
+template <class T>
+std::string format(const T& value) {
+  if constexpr (std::is_enum_v<T>) {
+    for (const auto& [candidate, name] : names<T>) {
+      if (candidate == value) return std::string(name);
+    }
+    return "";
+  } else {
+    return fmt::format("{}", value);
+  }
+}
+
+bool is_quoted(const OptionValue& value) {
+  return !std::holds_alternative<size_t*>(value) && !std::holds_alternative<double*>(value) &&
+         !std::holds_alternative<float*>(value) && !std::holds_alternative<bool*>(value);
+}
+
+void set(TrainConfig& config, const ConfigOption& option, const std::string& text) {
+  std::visit([&](auto* value) { parse(option.name, text, *value); }, option.value(config));
+  if (option.name == "model") {
+    config.model = models::preset(text);
+  } else if (option.name == "pool") {
+    config.model.class_token = config.model.pool == models::Pool::cls;
+  }
+}
+
+std::string quote(const std::string& text) {
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string trim(const std::string& text) {
+  size_t first = text.find_first_not_of(" \t\r");
+  if (first == std::string::npos) return "";
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+/// Undoes quote(); false where the closing quote is missing.
+bool unquote(std::string& text) {
+  if (text.size() < 2 || text.front() != '"') return text.empty() || text.front() != '"';
+  std::string plain;
+  size_t i = 1;
+  for (; i < text.size() && text[i] != '"'; ++i) {
+    if (text[i] == '\\' && i + 1 < text.size()) ++i;
+    plain += text[i];
+  }
+  if (i + 1 != text.size()) return false;
+  text = plain;
+  return true;
+}
+
+}  // namespace
+
+std::string get_option(const TrainConfig& config, const ConfigOption& option) {
+  TrainConfig copy = config;
+  return std::visit([](auto* value) { return format(*value); }, option.value(copy));
+}
+
+void apply_options(TrainConfig& config, const OptionTexts& texts) {
+  for (const auto& [name, text] : texts) config_option(name);
+  for (const ConfigOption& option : config_options()) {  // the table has `model` first and `pool` before `class-token`
+    if (auto text = texts.find(std::string(option.name)); text != texts.end()) set(config, option, text->second);
+  }
+}
+
+std::string to_toml(const TrainConfig& config) {
+  std::string text = "# Everything that decides this run; `vitcl train --config` reads it too.\n";
+  TrainConfig copy = config;
+  for (const ConfigOption& option : config_options()) {
+    std::string value = get_option(config, option);
+    text += fmt::format("{} = {}\n", option.name, is_quoted(option.value(copy)) ? quote(value) : value);
+  }
+  return text;
+}
+
+TrainConfig config_from_toml(const std::string& text, const std::string& source) {
+  OptionTexts texts;
+  std::istringstream lines(text);
+  std::string line;
+  for (size_t number = 1; std::getline(lines, line); ++number) {
+    line = trim(line);
+    if (line.empty() || line.front() == '#') continue;
+    size_t equals = line.find('=');
+    std::string value = equals == std::string::npos ? "" : trim(line.substr(equals + 1));
+    if (equals == std::string::npos || value.empty() || !unquote(value)) {
+      throw StorageError(fmt::format("{}:{}: \"{}\" is not a line `name = value`", source, number, line));
+    }
+    texts[trim(line.substr(0, equals))] = value;
+  }
+  TrainConfig config;
+  try {
+    apply_options(config, texts);
+    config.validate();
+  } catch (const UsageError& error) {
+    throw StorageError(fmt::format("{}: {}", source, error.what()));
+  }
+  return config;
+}
+
+}  // namespace vitcl::train

@@ -1,0 +1,94 @@
+#include "vitcl/train/evaluator.hpp"
+
+#include <chrono>
+#include <numeric>
+#include <vector>
+
+#include "pace.hpp"
+#include "step_program.hpp"
+
+namespace vitcl::train {
+
+struct Evaluator::State {
+  Queue& queue;
+  nn::Graph graph;
+  BatchCut cut;
+  StepState steps;
+  std::vector<StepProgram> programs;  // full batches; then the last, where it is smaller
+
+  State(const models::ViTConfig& model, const std::string& patch_mask, nn::Parameters& parameters, Queue& device_queue,
+        const DeviceSamples& samples, size_t batch)
+      : queue(device_queue),
+        graph(models::vit_training_graph(model)),
+        cut(samples.count(), batch),
+        steps(queue.device(), samples.count(), cut.steps) {
+    MaskSource mask{.pattern = patch_mask};
+    programs.emplace_back(graph, parameters, queue, cut.full, samples, steps, mask, nullptr);
+    if (cut.last != cut.full) {
+      programs.emplace_back(graph, parameters, queue, cut.last, samples, steps, mask, nullptr);
+    }
+    std::vector<int32_t> order(samples.count());
+    std::iota(order.begin(), order.end(), 0);
+    steps.write_order(queue, order);
+    std::vector<ops::StepEntry> table(cut.steps);
+    for (size_t i = 0; i < cut.steps; ++i) table[i] = {static_cast<int32_t>(i * cut.full), 0, 1, 1};
+    steps.write_table(queue, table);
+  }
+
+  /// Runs every batch; false where `stop` was set before the end.
+  bool run(const std::atomic<bool>& stop) {
+    steps.write_cursor(queue, 0);
+    Pace pace;
+    for (size_t step = 0; step < cut.steps;) {
+      if (stop) return false;
+      auto start = std::chrono::steady_clock::now();
+      size_t end = std::min(cut.steps, step + pace.steps());
+      size_t count = end - step;
+      for (; step < end; ++step) (step + 1 == cut.steps ? programs.back() : programs.front()).run();
+      queue.finish();
+      pace.took(count, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    return true;
+  }
+
+  Evaluation result(size_t samples) {
+    std::vector<float> losses = download<float>(queue, steps.losses);
+    std::vector<int32_t> correct = download<int32_t>(queue, steps.correct);
+    double loss = 0, hits = 0;
+    for (size_t i = 0; i < cut.steps; ++i) {
+      loss += static_cast<double>(losses[i]) * static_cast<double>(i + 1 == cut.steps ? cut.last : cut.full);
+      hits += correct[i];
+    }
+    auto count = static_cast<double>(samples);
+    return {.loss = loss / count, .accuracy = hits / count, .samples = samples};
+  }
+};
+
+namespace {
+
+size_t fitting_batch(const models::ViTConfig& model, const DeviceCaps& caps, size_t batch) {
+  size_t largest = nn::largest_batch(models::vit_training_graph(model), caps, nn::Mode::inference);
+  return largest == 0 ? batch : std::min(batch, largest);  // where none fits, the plan says what is missing
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const models::ViTConfig& model, const std::string& patch_mask, nn::Parameters& parameters,
+                     Queue& queue, const DeviceSamples& samples, size_t batch)
+    : state_(std::make_unique<State>(model, patch_mask, parameters, queue, samples,
+                                     fitting_batch(model, queue.device().caps(), batch))) {}
+Evaluator::~Evaluator() = default;
+Evaluator::Evaluator(Evaluator&&) noexcept = default;
+Evaluator& Evaluator::operator=(Evaluator&&) noexcept = default;
+
+std::optional<Evaluation> Evaluator::run(const std::atomic<bool>& stop) {
+  if (!state_->run(stop)) return std::nullopt;
+  return state_->result(state_->steps.order.elements());
+}
+
+Evaluation Evaluator::run() {
+  std::atomic<bool> never = false;
+  return *run(never);
+}
+
+}  // namespace vitcl::train

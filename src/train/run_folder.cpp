@@ -1,0 +1,134 @@
+#include "vitcl/train/run_folder.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "vitcl/backend/error.hpp"
+#include "vitcl/io/atomic_file.hpp"
+#include "vitcl/train/metrics.hpp"
+
+namespace vitcl::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_run_file(const fs::path& file) {
+  std::string name = file.filename().string();
+  return name == "config.toml" || name == "environment.json" ||
+         (name.starts_with("checkpoint-") && name.ends_with(".safetensors"));
+}
+
+/// `path` or the closest folder above it that exists.
+fs::path existing_part(const fs::path& path) {
+  fs::path part = fs::absolute(path).lexically_normal();
+  while (!fs::exists(part) && part.has_relative_path()) part = part.parent_path();
+  return part;
+}
+
+void require_writable(const fs::path& path, const fs::path& part) {
+  if (!fs::is_directory(part)) {
+    throw StorageError(fmt::format("--output {}: {} is a file, not a folder", path.string(), part.string()));
+  }
+  if (access(part.c_str(), W_OK | X_OK) != 0) {
+    throw StorageError(fmt::format("--output {}: can't write in the folder {}; choose another with --output",
+                                   path.string(), part.string()));
+  }
+}
+
+void require_space(const fs::path& path, const fs::path& part, size_t needed_bytes) {
+  std::error_code error;
+  fs::space_info space = fs::space(part, error);
+  if (error || space.available >= needed_bytes) return;
+  throw StorageError(
+      fmt::format("--output {}: the run's checkpoints take {:.1f} MB and {} has {:.1f} MB free; make room, choose "
+                  "another folder with --output, or save less often with --checkpoint-every",
+                  path.string(), static_cast<double>(needed_bytes) * 1e-6, part.string(),
+                  static_cast<double>(space.available) * 1e-6));
+}
+
+/// Gives `source` the second name `target`, replacing what had it; copies where the file system has no links.
+void publish(const fs::path& source, const fs::path& target) {
+  fs::path temporary = target.string() + ".link";
+  std::error_code error;
+  fs::remove(temporary, error);
+  fs::create_hard_link(source, temporary, error);
+  if (error) fs::copy_file(source, temporary, error);
+  if (!error) fs::rename(temporary, target, error);
+  if (error) {
+    throw StorageError(fmt::format("can't write {}: {}", target.string(), error.message()));
+  }
+  fs::remove(temporary, error);  // renaming a file onto another name of itself leaves both
+}
+
+}  // namespace
+
+void RunFolder::check(const fs::path& path, bool overwrite, size_t needed_bytes) {
+  fs::path part;
+  try {
+    part = existing_part(path);
+    require_writable(path, part);
+    if (fs::is_directory(path) && !fs::is_empty(path) && !overwrite) {
+      throw StorageError(
+          fmt::format("--output {}: the folder is not empty; go on with its run by `vitcl train --resume {}`, replace "
+                      "the run with --overwrite, or choose another folder",
+                      path.string(), path.string()));
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw StorageError(fmt::format("--output {}: {}", path.string(), error.code().message()));
+  }
+  require_space(path, part, needed_bytes);
+}
+
+RunFolder RunFolder::create(const fs::path& path, bool overwrite, size_t needed_bytes) {
+  check(path, overwrite, needed_bytes);
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw StorageError(fmt::format("--output {}: can't make the folder: {}", path.string(), error.message()));
+  RunFolder folder(path);
+  folder.remove_old_run();
+  return folder;
+}
+
+void RunFolder::remove_old_run() const {
+  if (!fs::exists(metrics_file())) return;
+  MetricsLog emptied(metrics_file(), 0, 0);  // refuses while another process trains here
+  std::vector<fs::path> old;
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    if (is_run_file(entry.path())) old.push_back(entry.path());
+  }
+  for (const fs::path& file : old) fs::remove(file);
+}
+
+RunFolder RunFolder::open(const fs::path& path) {
+  RunFolder folder(path);
+  if (!fs::is_regular_file(folder.config_file())) {
+    throw StorageError(fmt::format("{} is not the folder of a run: it holds no config.toml", path.string()));
+  }
+  return folder;
+}
+
+fs::path RunFolder::checkpoint(size_t step) const { return path_ / fmt::format("checkpoint-{:08}.safetensors", step); }
+
+void RunFolder::write_config(const TrainConfig& config) const { io::write_text_file(config_file(), to_toml(config)); }
+
+TrainConfig RunFolder::read_config() const {
+  std::ifstream file(config_file());
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    throw StorageError(fmt::format("can't read {}", config_file().string()));
+  }
+  return config_from_toml(text.str(), config_file().string());
+}
+
+void RunFolder::save(const Checkpoint& state, bool best) const {
+  fs::path numbered = checkpoint(state.position.step);
+  save_checkpoint(numbered, state);
+  if (best) publish(numbered, best_checkpoint());
+  publish(numbered, last_checkpoint());
+}
+
+}  // namespace vitcl::train

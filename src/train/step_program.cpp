@@ -1,0 +1,81 @@
+#include "step_program.hpp"
+
+#include <algorithm>
+
+#include "vitcl/ops/batch.hpp"
+
+namespace vitcl::train {
+namespace {
+
+void write_int(Queue& queue, const Tensor& tensor, size_t number) {
+  auto value = static_cast<int32_t>(number);
+  queue.write(tensor.buffer(), &value, sizeof(value));
+}
+
+/// The pattern repeated for every image of the batch, in a buffer as large as the mask's.
+Buffer repeated_mask(Queue& queue, const std::string& pattern, const Tensor& mask) {
+  std::vector<uint8_t> visible(mask.buffer().bytes(), 0);
+  for (size_t i = 0; i < mask.elements(); ++i) visible[i] = pattern[i % pattern.size()] == '1' ? 1 : 0;
+  Buffer buffer = queue.device().allocate(visible.size());
+  queue.write(buffer, visible.data(), visible.size());
+  return buffer;
+}
+
+}  // namespace
+
+StepState::StepState(Device& device, size_t samples, size_t steps)
+    : order(Tensor::empty(device, {samples}, DType::i32)),
+      table(Tensor::empty(device, {steps, 4})),
+      cursor(Tensor::empty(device, {1}, DType::i32)),
+      epoch(Tensor::empty(device, {1}, DType::i32)),
+      losses(Tensor::empty(device, {steps})),
+      correct(Tensor::empty(device, {steps}, DType::i32)) {}
+
+void StepState::write_order(Queue& queue, std::span<const int32_t> samples) const {
+  upload<int32_t>(queue, samples, order);
+}
+void StepState::write_table(Queue& queue, std::span<const ops::StepEntry> entries) const {
+  queue.write(table.buffer(), entries.data(), entries.size_bytes());
+}
+void StepState::write_cursor(Queue& queue, size_t step) const { write_int(queue, cursor, step); }
+void StepState::write_epoch(Queue& queue, size_t epoch_number) const { write_int(queue, epoch, epoch_number); }
+
+StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
+                         const DeviceSamples& samples, const StepState& state, const MaskSource& mask,
+                         const AdamState* adam)
+    : queue_(&queue),
+      plan_(graph, parameters, queue, batch, adam != nullptr ? nn::Mode::training : nn::Mode::inference) {
+  Buffer pattern;
+  if (!mask.pattern.empty()) pattern = repeated_mask(queue, mask.pattern, plan_.tensor("mask"));
+  before_ = queue.record([&] {
+    ops::load_batch(queue, samples.pixels, samples.labels, state.order, state.table, state.cursor, samples.mean,
+                    samples.deviation, plan_.tensor("images"), plan_.tensor("labels"));
+    if (pattern) queue.copy(pattern, plan_.tensor("mask").buffer());
+    if (mask.ratio > 0) {
+      ops::random_mask(queue, mask.seed, mask.ratio, state.epoch, state.order, state.table, state.cursor,
+                       plan_.tensor("mask"));
+    }
+  });
+  after_ = queue.record([&] {
+    if (adam != nullptr) {
+      ops::adam(queue, parameters.gradients(), adam->options, state.table, state.cursor, parameters.values(),
+                adam->exp_avg, adam->exp_avg_sq);
+    }
+    ops::record_statistics(queue, plan_.tensor("loss"), plan_.saved("loss", "correct"), state.cursor, state.losses,
+                           state.correct);
+    ops::advance(queue, state.cursor);
+  });
+}
+
+void StepProgram::run() {
+  queue_->replay(before_);
+  plan_.run();
+  queue_->replay(after_);
+}
+
+BatchCut::BatchCut(size_t samples, size_t batch)
+    : steps((samples + batch - 1) / batch),
+      full(std::min(samples, batch)),
+      last(samples - (steps == 0 ? 0 : steps - 1) * batch) {}
+
+}  // namespace vitcl::train

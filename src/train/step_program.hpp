@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vitcl/nn/plan.hpp"
+#include "vitcl/ops/adam.hpp"
+#include "vitcl/train/device_samples.hpp"
+
+namespace vitcl::train {
+
+/// What the recorded steps of an epoch, or of an evaluation, read and write on the device. Replaying a step moves the
+/// cursor on; nothing is set from the host in between.
+struct StepState {
+  Tensor order;    ///< (samples) i32, the samples in the order in which steps take them
+  Tensor table;    ///< (steps, 4), rows of ops::StepEntry
+  Tensor cursor;   ///< (1) i32, the next row of the table
+  Tensor epoch;    ///< (1) i32
+  Tensor losses;   ///< (steps), each step's mean loss
+  Tensor correct;  ///< (steps) i32, each step's hits
+
+  StepState(Device& device, size_t samples, size_t steps);
+  void write_order(Queue& queue, std::span<const int32_t> samples) const;
+  void write_table(Queue& queue, std::span<const ops::StepEntry> entries) const;
+  void write_cursor(Queue& queue, size_t step) const;
+  void write_epoch(Queue& queue, size_t epoch_number) const;
+};
+
+/// How a step masks patches: not at all, by a fixed pattern, or at random.
+struct MaskSource {
+  std::string pattern;  ///< '0' and '1', one a patch; empty: none
+  float ratio = 0;      ///< 0: not at random
+  uint64_t seed = 0;
+};
+
+/// What the optimiser keeps beside parameters and gradients; both laid out as nn::Parameters::values().
+struct AdamState {
+  Tensor exp_avg, exp_avg_sq;
+  ops::AdamOptions options;
+};
+
+/// One step at one batch size, recorded: fetch the batch, mask it, run the plan, update, keep the statistics, move on.
+class StepProgram {
+ public:
+  /// Trains where `adam` is given, only measures otherwise. The graph is models::vit_training_graph's, or has the same
+  /// inputs and loss.
+  StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
+              const DeviceSamples& samples, const StepState& state, const MaskSource& mask, const AdamState* adam);
+  StepProgram(StepProgram&&) = default;
+
+  size_t planned_bytes() const { return plan_.planned_bytes(); }
+  /// Enqueues the step. Waits for nothing.
+  void run();
+
+ private:
+  Queue* queue_;
+  nn::Plan plan_;
+  CommandList before_, after_;
+};
+
+/// The sizes of the batches into which `samples` samples are cut: all `batch`, but the last may be smaller.
+struct BatchCut {
+  size_t steps = 0;
+  size_t full = 0;  ///< size of every batch but the last
+  size_t last = 0;  ///< size of the last
+  BatchCut(size_t samples, size_t batch);
+};
+
+}  // namespace vitcl::train
