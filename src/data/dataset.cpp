@@ -1,0 +1,63 @@
+#include "vitcl/data/dataset.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace vitcl::data {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the fingerprint hashes integers as they lie in memory");
+
+void add(XXH3_state_t& state, const Split& split) {
+  const std::array<uint64_t, 3> sizes{split.count, split.channels, split.side};
+  XXH3_128bits_update(&state, sizes.data(), sizeof(sizes));
+  XXH3_128bits_update(&state, split.pixels.data(), split.pixels.size());
+  XXH3_128bits_update(&state, split.labels.data(), split.labels.size() * sizeof(int32_t));
+}
+
+}  // namespace
+
+std::vector<float> Dataset::black() const {
+  std::vector<float> values;
+  for (size_t c = 0; c < mean.size(); ++c) values.push_back(-mean[c] / deviation[c]);
+  return values;
+}
+
+void measure_normalisation(Dataset& dataset) {
+  const Split& split = dataset.train;
+  const size_t plane = split.side * split.side;
+  dataset.mean.assign(split.channels, 0);
+  dataset.deviation.assign(split.channels, 1);
+  for (size_t c = 0; c < split.channels && split.count * plane > 0; ++c) {
+    uint64_t sum = 0, squares = 0;
+    for (size_t image = 0; image < split.count; ++image) {
+      const uint8_t* pixels = split.pixels.data() + (image * split.channels + c) * plane;
+      for (size_t i = 0; i < plane; ++i) {
+        sum += pixels[i];
+        squares += uint64_t{pixels[i]} * pixels[i];
+      }
+    }
+    const auto count = static_cast<double>(split.count * plane);
+    const double mean = static_cast<double>(sum) / count;
+    const double variance = static_cast<double>(squares) / count - mean * mean;
+    dataset.mean[c] = static_cast<float>(mean / 255);
+    if (variance > 1e-9) dataset.deviation[c] = static_cast<float>(std::sqrt(variance) / 255);
+  }
+}
+
+std::string fingerprint(const Dataset& dataset) {
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  add(state, dataset.train);
+  add(state, dataset.test);
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state);
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace vitcl::data
