@@ -16,7 +16,7 @@ struct StepEntry {
 };
 
 struct AdamOptions {
-  float beta1 = 0.9F, beta2 = 0.999F, epsilon = 1e-8F;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
 };
 
 /// One step of Adam with bias correction (Kingma, Ba 2014), as PyTorch computes it:

@@ -1,0 +1,84 @@
+// What surrounds the model in a recorded step: fetching the batch, drawing the mask, keeping the statistics, moving on.
+//
+// WIDTH: see common/flat.h
+// GROUP: work-items that sum the statistics together
+#if !defined(WIDTH) || !defined(GROUP)
+#error "batch.cl needs WIDTH and GROUP"
+#endif
+#include "common/flat.h"
+#include "common/random.h"
+#include "common/reduce.h"
+#include "common/step.h"
+
+static inline floatW load_bytes(const __global uchar* source, ulong i, ulong n) {
+#if WIDTH == 16
+  if (i + 16 <= n) return convert_float16(vload16(0, source + i));
+  float lanes[16];
+  for (int l = 0; l < 16; ++l) lanes[l] = i + l < n ? (float)source[i + l] : 0.0f;
+  return vload16(0, lanes);
+#else
+  return (float)source[i];
+#endif
+}
+
+// The number of the sample that is the batch's i-th.
+static inline int sample_number(const __global int* order, const __global struct StepEntry* table,
+                                const __global int* cursor, ulong i) {
+  return order[table[*cursor].first_sample + (int)i];
+}
+
+// Dimension 0: the pixel in a channel; 1: image and channel.
+__kernel void load_images(const __global uchar* pixels, const __global int* order,
+                          const __global struct StepEntry* table, const __global int* cursor,
+                          const __global float* mean, const __global float* deviation, int channels,
+                          __global float* images, ulong plane, ulong chunk) {
+  const ulong image = get_global_id(1) / channels, channel = get_global_id(1) % channels;
+  const ulong sample = (ulong)sample_number(order, table, cursor, image);
+  const __global uchar* source = pixels + (sample * channels + channel) * plane;
+  __global float* target = images + get_global_id(1) * plane;
+  VITCL_FOR_EACH(i, plane, chunk) {
+    const floatW value = load_bytes(source, i, plane) / 255.0f;
+    vitcl_store_flat((value - mean[channel]) / deviation[channel], target, i, plane);
+  }
+}
+
+__kernel void load_labels(const __global int* all_labels, const __global int* order,
+                          const __global struct StepEntry* table, const __global int* cursor, __global int* labels,
+                          ulong batch) {
+  for (ulong i = get_global_id(0); i < batch; i += get_global_size(0)) {
+    labels[i] = all_labels[sample_number(order, table, cursor, i)];
+  }
+}
+
+// Dimension 0: patches, in strides; 1: the image. The counter's fourth word tells this use from others.
+__kernel void random_mask(ulong seed, float ratio, const __global int* epoch, const __global int* order,
+                          const __global struct StepEntry* table, const __global int* cursor, __global uchar* mask,
+                          ulong patches) {
+  const ulong image = get_global_id(1);
+  const uint sample = (uint)sample_number(order, table, cursor, image);
+  for (ulong p = get_global_id(0); p < patches; p += get_global_size(0)) {
+    const uint4 counter = (uint4)((uint)p, sample, (uint)*epoch, 0u);
+    const float number = vitcl_uniform(vitcl_philox4x32(counter, vitcl_philox_key(seed)).x);
+    mask[image * patches + p] = number < ratio ? 0 : 1;
+  }
+}
+
+// One work-group. Counts are exact as floats up to 2^24 samples.
+__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void record_statistics(
+    const __global float* loss, const __global int* correct, const __global int* cursor, __global float* losses,
+    __global int* correct_counts, int batch) {
+  __local float scratch[GROUP];
+  float loss_sum = 0.0f, hits = 0.0f;
+  for (int i = (int)get_local_id(0); i < batch; i += GROUP) {
+    loss_sum += loss[i];
+    hits += (float)correct[i];
+  }
+  loss_sum = vitcl_group_sum(loss_sum, scratch);
+  hits = vitcl_group_sum(hits, scratch);
+  if (get_local_id(0) == 0) {
+    losses[*cursor] = loss_sum / (float)batch;
+    correct_counts[*cursor] = (int)hits;
+  }
+}
+
+__kernel void advance(__global int* cursor) { ++*cursor; }

@@ -1,0 +1,82 @@
+#include "vitcl/ops/batch.hpp"
+
+#include "checks.hpp"
+#include "launch.hpp"
+
+namespace vitcl::ops {
+namespace {
+
+constexpr std::string_view op = "batch";
+
+/// How the kernels of batch.cl take `elements` in each of `rows`. All share one spec, so the file compiles once.
+struct BatchLaunch {
+  ElementSplit split;
+  size_t group;
+  BatchLaunch(const DeviceCaps& caps, size_t elements, size_t rows = 1)
+      : split(split_elements(op, caps, elements, rows)), group(split.width == 1 ? row_group(caps, 64) : 1) {}
+  Kernel kernel(Queue& queue, std::string_view entry) const {
+    return queue.device().kernel(op, entry, split.spec().define("GROUP", static_cast<int64_t>(group)));
+  }
+  LaunchShape one_group() const { return {{group}, {group}}; }
+};
+
+}  // namespace
+
+void load_batch(Queue& queue, const Tensor& pixels, const Tensor& all_labels, const Tensor& order, const Tensor& table,
+                const Tensor& cursor, const Tensor& mean, const Tensor& deviation, const Tensor& images,
+                const Tensor& labels) {
+  expect_rank(op, "pixels", pixels, 4);
+  expect_rank(op, "images", images, 4);
+  const Shape& all = pixels.shape();
+  const size_t batch = images.shape()[0], channels = all[1], plane = all[2] * all[3];
+  expect_shape(op, "pixels", pixels, all, "as the data set is kept in bytes", DType::u8);
+  expect_shape(op, "all_labels", all_labels, {all[0]}, "to fit pixels", DType::i32);
+  expect_shape(op, "images", images, {batch, channels, all[2], all[3]}, "to fit pixels");
+  expect_shape(op, "labels", labels, {batch}, "to fit images", DType::i32);
+  expect_rank(op, "order", order, 1);
+  expect_shape(op, "order", order, order.shape(), "as it holds sample numbers", DType::i32);
+  expect_shape(op, "mean", mean, {channels}, "to fit pixels");
+  expect_shape(op, "deviation", deviation, {channels}, "to fit pixels");
+  expect_step(op, table, cursor);
+  const BatchLaunch launch(queue.device().caps(), plane, batch * channels);
+  const auto elements = static_cast<double>(images.elements());
+  queue.launch(launch.kernel(queue, "load_images"),
+               {launch.split.global, launch.split.local, 3 * elements, 5 * elements}, pixels, order, table, cursor,
+               mean, deviation, to_int(op, "the channels", channels), images, uint64_t{plane}, launch.split.chunk);
+  queue.launch(launch.kernel(queue, "load_labels"), launch.one_group(), all_labels, order, table, cursor, labels,
+               uint64_t{batch});
+}
+
+void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, const Tensor& order,
+                 const Tensor& table, const Tensor& cursor, const Tensor& mask) {
+  expect_rank(op, "mask", mask, 2);
+  expect_shape(op, "mask", mask, mask.shape(), "as it holds one byte a patch", DType::u8);
+  expect_shape(op, "epoch", epoch, {1}, "to hold one number", DType::i32);
+  expect_rank(op, "order", order, 1);
+  expect_shape(op, "order", order, order.shape(), "as it holds sample numbers", DType::i32);
+  expect_step(op, table, cursor);
+  const size_t batch = mask.shape()[0], patches = mask.shape()[1];
+  const BatchLaunch launch(queue.device().caps(), patches, batch);
+  queue.launch(launch.kernel(queue, "random_mask"), {launch.split.global, launch.split.local}, seed, ratio, epoch,
+               order, table, cursor, mask, uint64_t{patches});
+}
+
+void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, const Tensor& cursor,
+                       const Tensor& losses, const Tensor& correct_counts) {
+  expect_rank(op, "loss", loss, 1);
+  expect_shape(op, "correct", correct, loss.shape(), "like loss", DType::i32);
+  expect_shape(op, "cursor", cursor, {1}, "to name one step", DType::i32);
+  expect_rank(op, "losses", losses, 1);
+  expect_shape(op, "correct_counts", correct_counts, losses.shape(), "like losses", DType::i32);
+  const BatchLaunch launch(queue.device().caps(), loss.elements());
+  queue.launch(launch.kernel(queue, "record_statistics"), launch.one_group(), loss, correct, cursor, losses,
+               correct_counts, to_int(op, "the batch", loss.elements()));
+}
+
+void advance(Queue& queue, const Tensor& cursor) {
+  expect_shape(op, "cursor", cursor, {1}, "to name one step", DType::i32);
+  const BatchLaunch launch(queue.device().caps(), 1);
+  queue.launch(launch.kernel(queue, "advance"), {{1}, {1}}, cursor);
+}
+
+}  // namespace vitcl::ops

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "vitcl/backend/device.hpp"
+
+// How ops deal their work to work-items.
+namespace vitcl::ops {
+
+/// A two-dimensional index space over `rows` runs of consecutive elements, for kernels written with cl/common/flat.h.
+struct ElementSplit {
+  int64_t width;   ///< -DWIDTH: floats a work-item takes at once
+  uint64_t chunk;  ///< elements of a run that one work-item takes; a multiple of `width`
+  std::vector<size_t> global, local;
+  KernelSpec spec() const { return KernelSpec().define("WIDTH", width); }
+};
+
+/// VITCL_IMPL=op:chunks (long chunks in float16 steps, the default on CPU devices) | op:items (one element a
+/// work-item). `reads`: how many elements are read for each one written.
+ElementSplit split_elements(std::string_view op, const DeviceCaps& caps, size_t elements, size_t rows = 1,
+                            size_t reads = 1);
+
+/// VITCL_IMPL=op:rows (a work-item takes whole rows, the default on CPU devices) | op:work_group (a work-group shares
+/// each row): whether it is the former.
+bool takes_whole_rows(std::string_view op, const DeviceCaps& caps);
+
+/// How many work-items share a row of `size` elements in a work-group.
+size_t row_group(const DeviceCaps& caps, size_t size);
+
+}  // namespace vitcl::ops
