@@ -1,0 +1,74 @@
+#include <gtest/gtest.h>
+
+#include "vitcl/backend/error.hpp"
+#include "vitcl/models/vit.hpp"
+
+namespace vitcl::models {
+namespace {
+
+size_t parameter_count(const ViTConfig& config) {
+  size_t count = 0;
+  for (const auto& spec : vit_graph(config).parameters()) count += spec.trainable ? spec.shape.elements() : 0;
+  return count;
+}
+
+TEST(ViTConfig, PresetsHaveTheKnownNumbersOfParameters) {
+  EXPECT_EQ(parameter_count(preset("article")), 213642U);
+  EXPECT_EQ(parameter_count(preset("tiny")), 5717416U);
+  EXPECT_EQ(parameter_count(preset("small")), 22050664U);
+  EXPECT_EQ(parameter_count(preset("base")), 86567656U);
+  EXPECT_THROW(preset("huge"), UsageError);
+}
+
+TEST(ViTConfig, FixedPositionsAreNotTrained) {
+  ViTConfig config;
+  config.position = Position::sincos;
+  EXPECT_EQ(parameter_count(config), 213642U - 17 * 64);
+}
+
+TEST(ViTConfig, SidesThatAreNoMultipleOfThePatchAreRoundedUp) {
+  ViTConfig config;
+  config.patch_size = 16;
+  EXPECT_EQ(config.grid(), 2U);
+  EXPECT_EQ(config.tokens(), 5U);
+}
+
+TEST(ViTConfig, JsonRoundTrips) {
+  ViTConfig config = preset("tiny");
+  config.pool = Pool::mean;
+  config.pad_value = -0.42421296F;
+  config.masked = true;
+  EXPECT_EQ(vit_config_from_json(to_json(config)), config);
+}
+
+TEST(ViTConfig, BrokenJsonIsAnError) {
+  EXPECT_THROW(vit_config_from_json("{"), StorageError);
+  EXPECT_THROW(vit_config_from_json("{}"), StorageError);
+  std::string text = to_json({});
+  EXPECT_THROW(vit_config_from_json(text.replace(text.find("\"cls\""), 5, "\"max\"")), StorageError);
+  text = to_json({});
+  EXPECT_THROW(vit_config_from_json(text.insert(1, "\"extra\":1,")), StorageError);
+}
+
+TEST(ViTConfig, ImpossibleChoicesAreRefusedByName) {
+  ViTConfig config;
+  config.heads = 7;
+  try {
+    config.validate();
+    FAIL() << "7 heads do not divide 64";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("7 heads do not divide dim 64"), std::string::npos) << error.what();
+  }
+  config = {};
+  config.depth = 0;
+  EXPECT_THROW(config.validate(), UsageError);
+  config = {};
+  config.class_token = false;
+  EXPECT_THROW(config.validate(), UsageError);
+  config = {};
+  config.patch_size = 29;
+  EXPECT_THROW(config.validate(), UsageError);
+}
+
+}  // namespace
+}  // namespace vitcl::models
