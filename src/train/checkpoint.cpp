@@ -37,12 +37,14 @@ io::HostTensors take_tensors(std::string_view prefix, io::HostTensors& tensors) 
 
 Metadata describe(const Checkpoint& checkpoint) {
   const Position& position = checkpoint.position;
-  json normalization = {{"mean", checkpoint.normalization.mean}, {"deviation", checkpoint.normalization.deviation}};
+  json pixel_statistics = {{"mean", checkpoint.pixel_statistics.mean},
+                           {"deviation", checkpoint.pixel_statistics.deviation}};
   return {{"format", "pt"},
           {"vitcl", version()},
           {"model", models::to_json(checkpoint.model)},
-          {"normalization", normalization.dump()},
+          {"pixel_statistics", pixel_statistics.dump()},
           {"patch_mask", checkpoint.patch_mask},
+          {"class_names", json(checkpoint.class_names).dump()},
           {"data", checkpoint.data},
           {"data_fingerprint", checkpoint.data_fingerprint},
           {"device", checkpoint.device},
@@ -64,32 +66,40 @@ const std::string& entry(const Metadata& metadata, const std::string& name) {
   return found->second;
 }
 
-template <class T>
-T number(const Metadata& metadata, const std::string& name) {
-  json value = json::parse(entry(metadata, name), nullptr, false);
-  if (!value.is_number()) throw StorageError(fmt::format("its metadata's \"{}\" is not a number", name));
-  return value.get<T>();
+/// An entry that holds JSON, decoded by `read`.
+template <class Read>
+void read_json(const Metadata& metadata, const std::string& name, const Read& read) {
+  try {
+    read(json::parse(entry(metadata, name)));
+  } catch (const json::exception& error) {
+    throw StorageError(fmt::format("its metadata's \"{}\" is malformed: {}", name, error.what()));
+  }
 }
 
-Normalization read_normalization(const Metadata& metadata, size_t channels) {
-  Normalization normalization;
-  try {
-    json object = json::parse(entry(metadata, "normalization"));
-    object.at("mean").get_to(normalization.mean);
-    object.at("deviation").get_to(normalization.deviation);
-  } catch (const json::exception& error) {
-    throw StorageError(fmt::format("its metadata's \"normalization\" is malformed: {}", error.what()));
+template <class T>
+T number(const Metadata& metadata, const std::string& name) {
+  T value{};
+  read_json(metadata, name, [&](const json& number) { number.get_to(value); });
+  return value;
+}
+
+PixelStatistics read_pixel_statistics(const Metadata& metadata, size_t channels) {
+  PixelStatistics statistics;
+  read_json(metadata, "pixel_statistics", [&](const json& object) {
+    object.at("mean").get_to(statistics.mean);
+    object.at("deviation").get_to(statistics.deviation);
+  });
+  if (statistics.mean.size() != channels || statistics.deviation.size() != channels) {
+    throw StorageError(fmt::format("its metadata's \"pixel_statistics\" is not of {} channels", channels));
   }
-  if (normalization.mean.size() != channels || normalization.deviation.size() != channels) {
-    throw StorageError(fmt::format("its metadata's \"normalization\" is not of {} channels", channels));
-  }
-  return normalization;
+  return statistics;
 }
 
 Checkpoint read_metadata(const Metadata& metadata) {
   Checkpoint checkpoint;
   checkpoint.model = models::vit_config_from_json(entry(metadata, "model"));
-  checkpoint.normalization = read_normalization(metadata, checkpoint.model.channels);
+  checkpoint.pixel_statistics = read_pixel_statistics(metadata, checkpoint.model.channels);
+  read_json(metadata, "class_names", [&](const json& names) { names.get_to(checkpoint.class_names); });
   checkpoint.patch_mask = entry(metadata, "patch_mask");
   checkpoint.data = entry(metadata, "data");
   checkpoint.data_fingerprint = entry(metadata, "data_fingerprint");

@@ -4,25 +4,25 @@
 
 namespace vitcl::train {
 
-float black_pixel(const Normalization& normalization) {
+float black_pixel(const PixelStatistics& pixel_statistics) {
   double sum = 0;
-  for (size_t c = 0; c < normalization.mean.size(); ++c) {
-    sum += (0.0 - static_cast<double>(normalization.mean[c])) / static_cast<double>(normalization.deviation[c]);
+  for (size_t c = 0; c < pixel_statistics.mean.size(); ++c) {
+    sum += (0.0 - static_cast<double>(pixel_statistics.mean[c])) / static_cast<double>(pixel_statistics.deviation[c]);
   }
-  return static_cast<float>(sum / static_cast<double>(normalization.mean.size()));
+  return static_cast<float>(sum / static_cast<double>(pixel_statistics.mean.size()));
 }
 
 DeviceSamples DeviceSamples::upload(Queue& queue, const Shape& pixels_shape, std::span<const uint8_t> pixels,
-                                    std::span<const int32_t> labels, const Normalization& normalization) {
+                                    std::span<const int32_t> labels, const PixelStatistics& pixel_statistics) {
   Device& device = queue.device();
   DeviceSamples samples{.pixels = Tensor::empty(device, pixels_shape, DType::u8),
                         .labels = Tensor::empty(device, {labels.size()}, DType::i32),
-                        .mean = Tensor::empty(device, {normalization.mean.size()}),
-                        .deviation = Tensor::empty(device, {normalization.deviation.size()})};
+                        .mean = Tensor::empty(device, {pixel_statistics.mean.size()}),
+                        .deviation = Tensor::empty(device, {pixel_statistics.deviation.size()})};
   vitcl::upload<uint8_t>(queue, pixels, samples.pixels);
   vitcl::upload<int32_t>(queue, labels, samples.labels);
-  vitcl::upload<float>(queue, normalization.mean, samples.mean);
-  vitcl::upload<float>(queue, normalization.deviation, samples.deviation);
+  vitcl::upload<float>(queue, pixel_statistics.mean, samples.mean);
+  vitcl::upload<float>(queue, pixel_statistics.deviation, samples.deviation);
   return samples;
 }
 

@@ -1,6 +1,7 @@
 #include "step_program.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "vitcl/ops/batch.hpp"
 
@@ -39,6 +40,14 @@ void StepState::write_table(Queue& queue, std::span<const ops::StepEntry> entrie
 }
 void StepState::write_cursor(Queue& queue, size_t step) const { write_int(queue, cursor, step); }
 void StepState::write_epoch(Queue& queue, size_t epoch_number) const { write_int(queue, epoch, epoch_number); }
+
+ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, size_t first_sample) {
+  auto power = static_cast<double>(t);
+  return {.first_sample = static_cast<int32_t>(first_sample),
+          .learning_rate = static_cast<float>(lr),
+          .bias_correction1 = static_cast<float>(1 - std::pow(options.beta1, power)),
+          .bias_correction2_sqrt = static_cast<float>(std::sqrt(1 - std::pow(options.beta2, power)))};
+}
 
 StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
                          const DeviceSamples& samples, const StepState& state, const MaskSource& mask,

@@ -42,6 +42,9 @@ struct AdamState {
   ops::AdamOptions options;
 };
 
+/// The row of the step table for the run's step number `t`, counted from 1.
+ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, size_t first_sample);
+
 /// One step at one batch size, recorded: fetch the batch, mask it, run the plan, update, keep the statistics, move on.
 class StepProgram {
  public:

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "vitcl/models/vit.hpp"
 #include "vitcl/nn/parameters.hpp"
@@ -26,8 +27,9 @@ struct Checkpoint {
   nn::NamedTensors parameters;
   nn::NamedTensors exp_avg, exp_avg_sq;  ///< Adam's moments
   Position position;
-  Normalization normalization;
+  PixelStatistics pixel_statistics;
   std::string patch_mask;
+  std::vector<std::string> class_names;  ///< one a class, or empty
   std::string data, data_fingerprint, device;
   size_t seed = 0, batch_size = 0;
   double lr = 0;

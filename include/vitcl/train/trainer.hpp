@@ -1,0 +1,85 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "vitcl/data/dataset.hpp"
+#include "vitcl/train/checkpoint.hpp"
+#include "vitcl/train/config.hpp"
+#include "vitcl/train/evaluator.hpp"
+#include "vitcl/train/metrics.hpp"
+#include "vitcl/train/run_folder.hpp"
+
+namespace vitcl::train {
+
+/// How far the current epoch is; reported several times a second.
+struct Progress {
+  size_t epoch = 0;  ///< counted from 1
+  size_t epochs = 0;
+  size_t step = 0;  ///< steps of this epoch
+  size_t steps = 0;
+  double train_loss = 0;  ///< mean over the epoch so far
+  double images_per_second = 0;
+};
+
+/// Is told what a training run does. Every method has an empty default.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void on_progress(const Progress&) {}
+  virtual void on_evaluation_start() {}
+  virtual void on_epoch(const EpochMetrics&, bool /*best*/) {}
+};
+
+enum class Outcome { finished, interrupted };
+
+/// Throws DataError saying what differs where the model can't read the images: side, channels, more classes than it
+/// has.
+void require_fitting(const models::ViTConfig& model, const data::Dataset& dataset);
+
+/// Loads the data that the configuration names, cut to the samples it asks for. Throws DataError.
+data::Dataset load_data(const TrainConfig& config);
+
+/// Trains one ViT on one device. The constructor allocates and compiles everything; from then on memory is flat.
+/// Same configuration, data, device and driver: same bits, also where the run was interrupted and restored.
+class Trainer {
+ public:
+  /// `device` must outlive the trainer; the data is copied to it. Throws DataError where data and model don't fit, and
+  /// DeviceError where the batch does not fit in memory, with the batch that would.
+  Trainer(Device& device, const TrainConfig& config, const data::Dataset& dataset);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  const TrainConfig& config() const;
+  const Position& position() const;
+  size_t steps_per_epoch() const;
+  nn::Parameters& parameters();
+
+  /// Goes on from a checkpoint. `source` names it in errors: StorageError where it is of another model, seed or batch
+  /// size, DataError where the data is not what it was trained on.
+  void restore(const Checkpoint& checkpoint, const std::filesystem::path& source);
+  Checkpoint checkpoint();
+
+  /// Trains until `epochs` are complete or `stop` is set; then the step at hand is finished. With a folder, the
+  /// configuration and the state are saved in it before the first step, at every saving point, and at the end.
+  /// Throws NumericsError naming step, epoch and parameter where a loss is not finite; what was saved stays.
+  Outcome run(const RunFolder* folder, TrainObserver& observer, const std::atomic<bool>& stop);
+  /// The same without a folder, an observer or a way to stop.
+  void run();
+
+  /// Measures the current parameters on the test images.
+  Evaluation evaluate();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The bytes that a run's checkpoints take at most.
+size_t run_bytes(const TrainConfig& config, size_t train_samples);
+
+}  // namespace vitcl::train

@@ -1,0 +1,98 @@
+#include "stepper.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "vitcl/data/sampling.hpp"
+
+namespace vitcl::train {
+namespace {
+
+MaskSource mask_source(const TrainConfig& config) {
+  return {.pattern = config.patch_mask, .ratio = static_cast<float>(config.mask_ratio), .seed = config.seed};
+}
+
+AdamState new_adam_state(Queue& queue, const nn::Parameters& parameters) {
+  AdamState adam{.exp_avg = Tensor::empty(queue.device(), parameters.values().shape()),
+                 .exp_avg_sq = Tensor::empty(queue.device(), parameters.values().shape()),
+                 .options = {}};
+  queue.zero(adam.exp_avg.buffer());
+  queue.zero(adam.exp_avg_sq.buffer());
+  return adam;
+}
+
+bool is_finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& samples)
+    : queue_(queue),
+      lr_(config.lr),
+      seed_(config.seed),
+      graph_(models::vit_training_graph(config.training_model(), static_cast<float>(config.smoothing))),
+      parameters_(queue.device(), graph_.parameters()),
+      adam_(new_adam_state(queue, parameters_)),
+      cut_(samples.count(), config.batch_size),
+      state_(queue.device(), samples.count(), cut_.steps) {
+  parameters_.initialize(queue, seed_);
+  MaskSource mask = mask_source(config);
+  programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, &adam_);
+  if (cut_.last != cut_.full) {
+    programs_.emplace_back(graph_, parameters_, queue, cut_.last, samples, state_, mask, &adam_);
+  }
+}
+
+std::vector<ops::StepEntry> Stepper::step_table(size_t epoch) const {
+  std::vector<ops::StepEntry> table(cut_.steps);
+  for (size_t i = 0; i < cut_.steps; ++i) {
+    table[i] = step_entry(adam_.options, lr_, epoch * cut_.steps + i + 1, i * cut_.full);
+  }
+  return table;
+}
+
+void Stepper::begin_epoch(size_t epoch, size_t first) {
+  state_.write_order(queue_, data::epoch_order(state_.order.elements(), seed_, epoch));
+  state_.write_table(queue_, step_table(epoch));
+  state_.write_epoch(queue_, epoch);
+  state_.write_cursor(queue_, first);
+  next_ = first;
+}
+
+void Stepper::step() {
+  ++next_;
+  (next_ == cut_.steps ? programs_.back() : programs_.front()).run();
+}
+
+std::vector<float> Stepper::losses(size_t first, size_t count) {
+  std::vector<float> values(count);
+  queue_.read(state_.losses.buffer(), values.data(), count * sizeof(float), first * sizeof(float));
+  return values;
+}
+
+void Stepper::load(const Checkpoint& checkpoint) {
+  parameters_.load(queue_, checkpoint.parameters);
+  parameters_.load_into(queue_, checkpoint.exp_avg, adam_.exp_avg);
+  parameters_.load_into(queue_, checkpoint.exp_avg_sq, adam_.exp_avg_sq);
+}
+
+void Stepper::save(Checkpoint& checkpoint) {
+  checkpoint.parameters = parameters_.save(queue_, parameters_.values());
+  checkpoint.exp_avg = parameters_.save(queue_, adam_.exp_avg);
+  checkpoint.exp_avg_sq = parameters_.save(queue_, adam_.exp_avg_sq);
+}
+
+std::string Stepper::first_not_finite() {
+  nn::NamedTensors gradients = parameters_.save(queue_, parameters_.gradients());
+  nn::NamedTensors values = parameters_.save(queue_, parameters_.values());
+  for (const nn::ParameterSpec& spec : parameters_.specs()) {
+    if (!is_finite(gradients.at(spec.name))) return fmt::format("the gradient of {}", spec.name);
+    if (!is_finite(values.at(spec.name))) return fmt::format("the parameter {}", spec.name);
+  }
+  return "";
+}
+
+}  // namespace vitcl::train

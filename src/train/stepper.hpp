@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "step_program.hpp"
+#include "vitcl/train/checkpoint.hpp"
+#include "vitcl/train/config.hpp"
+
+namespace vitcl::train {
+
+/// A training run's state on the device and the step that moves it on.
+class Stepper {
+ public:
+  /// Draws the initial parameters. `samples` must outlive it.
+  Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& samples);
+
+  const BatchCut& cut() const { return cut_; }
+  nn::Parameters& parameters() { return parameters_; }
+
+  /// Prepares the steps of an epoch, counted from 0, from its step `first` on.
+  void begin_epoch(size_t epoch, size_t first);
+  /// Enqueues the epoch's next step. Waits for nothing.
+  void step();
+  /// The mean losses of `count` steps of this epoch from `first` on. Waits for the queue.
+  std::vector<float> losses(size_t first, size_t count);
+
+  void load(const Checkpoint& checkpoint);
+  /// Fills in parameters and moments.
+  void save(Checkpoint& checkpoint);
+  /// The first parameter whose gradient or value is not finite, in words; empty where there is none.
+  std::string first_not_finite();
+
+ private:
+  std::vector<ops::StepEntry> step_table(size_t epoch) const;
+
+  Queue& queue_;
+  double lr_;
+  size_t seed_;
+  nn::Graph graph_;
+  nn::Parameters parameters_;
+  AdamState adam_;
+  BatchCut cut_;
+  StepState state_;
+  std::vector<StepProgram> programs_;  // full batches; then the last, where it is smaller
+  size_t next_ = 0;
+};
+
+}  // namespace vitcl::train
