@@ -1,0 +1,78 @@
+#include "vitcl/ops/linear.hpp"
+
+#include <cstring>
+
+#include "cases/linear_case.hpp"
+#include "support/force_impl.hpp"
+#include "support/op_run.hpp"
+#include "support/op_test.hpp"
+#include "vitcl/backend/error.hpp"
+
+namespace vitcl::test {
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(Linear, OpTest, on_every_device(linear_cases()), op_test_name);
+INSTANTIATE_TEST_SUITE_P(Linear, ReferenceTest, each_case(linear_cases()), case_name);
+
+class LinearTest : public DeviceTest {
+ protected:
+  Tensor tensor(Shape shape) { return Tensor::empty(device(), std::move(shape)); }
+};
+INSTANTIATE_TEST_SUITE_P(Devices, LinearTest, all_devices(), device_name);
+
+TEST_P(LinearTest, NamesShapesThatDoNotFit) {
+  const Tensor x = tensor({4, 3}), w = tensor({5, 3}), y = tensor({4, 5}), none;
+  EXPECT_THROW(ops::linear_forward(queue(), tensor({4, 2}), w, nullptr, y, none), ShapeError);
+  EXPECT_THROW(ops::linear_forward(queue(), x, w, nullptr, tensor({3, 5}), none), ShapeError);
+  const Tensor bias = tensor({4});
+  try {
+    ops::linear_forward(queue(), x, w, &bias, y, none);
+    FAIL() << "a bias of 4 went with 5 outputs";
+  } catch (const ShapeError& error) {
+    EXPECT_NE(std::string(error.what()).find("[linear] bias is (4)"), std::string::npos) << error.what();
+  }
+}
+
+TEST_P(LinearTest, WantsItsWorkspace) {
+  const size_t rows = 512, in = 3, out = 2;
+  const Tensor dy = tensor({rows, out}), x = tensor({rows, in}), dw = tensor({out, in}), none;
+  if (ops::gemm_workspace_bytes(device().caps(), {ops::GemmForm::tn, out, in, rows}) == 0) return;
+  EXPECT_THROW(ops::linear_backward_weight(queue(), dy, x, ops::GradMode::overwrite, dw, none), ShapeError);
+}
+
+TEST_P(LinearTest, RefusalsSayWhy) {
+  const Tensor x = tensor({4, 3}), w = tensor({5, 3}), y = tensor({4, 5}), none;
+  for (const ops::GemmCandidate& candidate : ops::gemm_candidates(device().caps())) {
+    if (!candidate.refusal) continue;
+    const ForceImpl forced("gemm:" + candidate.name);
+    try {
+      ops::linear_forward(queue(), x, w, nullptr, y, none);
+      ADD_FAILURE() << candidate.name << " ran although it refuses the device";
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find(*candidate.refusal), std::string::npos) << error.what();
+    }
+  }
+}
+
+// A row of y depends on its row of x alone, wherever the batch is cut: the same bits for a batch of 1 and of many.
+TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
+  constexpr size_t rows = 23, in = 37, out = 21;
+  const LinearCase many(rows, in, out);
+  for (const std::string& implementation : many.implementations(device().info())) {
+    if (implementation == "gemm:clblast") continue;  // may take another kernel for another shape
+    const ForceImpl forced(implementation);
+    OpRun run(device(), many);
+    run.forward();
+    const auto all = download<float>(queue(), run.tensors()["y"]);
+    const auto x = download<float>(queue(), run.tensors()["x"]);
+    const Tensor last_x = tensor({1, in}), last_y = tensor({1, out});
+    upload<float>(queue(), std::span(x).last(in), last_x);
+    ops::linear_forward(queue(), last_x, run.tensors()["w"], &run.tensors()["bias"], last_y,
+                        run.tensors()["workspace"]);
+    const auto one = download<float>(queue(), last_y);
+    EXPECT_EQ(std::memcmp(one.data(), &all[(rows - 1) * out], out * sizeof(float)), 0) << implementation;
+  }
+}
+
+}  // namespace
+}  // namespace vitcl::test
