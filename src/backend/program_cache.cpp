@@ -65,7 +65,8 @@ cl::Program ProgramCache::from_store(const std::string& key, const std::string& 
 cl::Program ProgramCache::build(const std::string& name, const std::string& spec_options) const {
   const std::string file = name + ".cl";
   const std::string source = load_kernel_source(file);
-  const std::string options = "-cl-std=CL1.2" + (spec_options.empty() ? "" : " " + spec_options);
+  // -w: PoCL prints a count of warnings to stderr, and on CPUs without AVX-512 each float16 argument is one.
+  const std::string options = "-cl-std=CL1.2 -w" + (spec_options.empty() ? "" : " " + spec_options);
   const auto key = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", info_.platform, info_.platform_version, info_.name,
                                info_.driver_version, options, source);
   if (use_store_) {
