@@ -29,10 +29,14 @@
 #define WIDE_REGISTERS
 #endif
 
-#define PAIRS_LOW(x, y) ((float8)(x.s0, y.s0, x.s1, y.s1, x.s4, y.s4, x.s5, y.s5))
-#define PAIRS_HIGH(x, y) ((float8)(x.s2, y.s2, x.s3, y.s3, x.s6, y.s6, x.s7, y.s7))
-#define QUADS_LOW(x, y) ((float8)(x.s01, y.s01, x.s45, y.s45))
-#define QUADS_HIGH(x, y) ((float8)(x.s23, y.s23, x.s67, y.s67))
+// Steps of a transposition. (Vectors in a vector literal would do as well, but clang turns those into shuffles with
+// undefined lanes, at which Oclgrind 21.10 crashes.)
+#define PAIRS_LOW(x, y) shuffle2(x, y, (uint8)(0, 8, 1, 9, 4, 12, 5, 13))
+#define PAIRS_HIGH(x, y) shuffle2(x, y, (uint8)(2, 10, 3, 11, 6, 14, 7, 15))
+#define QUADS_LOW(x, y) shuffle2(x, y, (uint8)(0, 1, 8, 9, 4, 5, 12, 13))
+#define QUADS_HIGH(x, y) shuffle2(x, y, (uint8)(2, 3, 10, 11, 6, 7, 14, 15))
+#define HALVES_LOW(x, y) shuffle2(x, y, (uint8)(0, 1, 2, 3, 8, 9, 10, 11))
+#define HALVES_HIGH(x, y) shuffle2(x, y, (uint8)(4, 5, 6, 7, 12, 13, 14, 15))
 
 // Eight consecutive elements of each of eight rows of `source`, transposed into eight rows of the panel.
 static inline void transpose8(const __global float* source, const size_t* row, float* panel) {
@@ -44,14 +48,14 @@ static inline void transpose8(const __global float* source, const size_t* row, f
   const float8 p45 = PAIRS_LOW(r4, r5), q45 = PAIRS_HIGH(r4, r5), p67 = PAIRS_LOW(r6, r7), q67 = PAIRS_HIGH(r6, r7);
   const float8 a0 = QUADS_LOW(p01, p23), a1 = QUADS_HIGH(p01, p23), a2 = QUADS_LOW(q01, q23), a3 = QUADS_HIGH(q01, q23);
   const float8 b0 = QUADS_LOW(p45, p67), b1 = QUADS_HIGH(p45, p67), b2 = QUADS_LOW(q45, q67), b3 = QUADS_HIGH(q45, q67);
-  vstore8((float8)(a0.lo, b0.lo), 0, panel);
-  vstore8((float8)(a1.lo, b1.lo), 0, panel + WIDTH);
-  vstore8((float8)(a2.lo, b2.lo), 0, panel + 2 * WIDTH);
-  vstore8((float8)(a3.lo, b3.lo), 0, panel + 3 * WIDTH);
-  vstore8((float8)(a0.hi, b0.hi), 0, panel + 4 * WIDTH);
-  vstore8((float8)(a1.hi, b1.hi), 0, panel + 5 * WIDTH);
-  vstore8((float8)(a2.hi, b2.hi), 0, panel + 6 * WIDTH);
-  vstore8((float8)(a3.hi, b3.hi), 0, panel + 7 * WIDTH);
+  vstore8(HALVES_LOW(a0, b0), 0, panel);
+  vstore8(HALVES_LOW(a1, b1), 0, panel + WIDTH);
+  vstore8(HALVES_LOW(a2, b2), 0, panel + 2 * WIDTH);
+  vstore8(HALVES_LOW(a3, b3), 0, panel + 3 * WIDTH);
+  vstore8(HALVES_HIGH(a0, b0), 0, panel + 4 * WIDTH);
+  vstore8(HALVES_HIGH(a1, b1), 0, panel + 5 * WIDTH);
+  vstore8(HALVES_HIGH(a2, b2), 0, panel + 6 * WIDTH);
+  vstore8(HALVES_HIGH(a3, b3), 0, panel + 7 * WIDTH);
 }
 
 // panel[l][j] = source[j][l] for l < depth; columns from `columns` on repeat the last one and are never stored.
