@@ -23,12 +23,6 @@ void add(XXH3_state_t& state, const Split& split) {
 
 }  // namespace
 
-std::vector<float> Dataset::black() const {
-  std::vector<float> values;
-  for (size_t c = 0; c < mean.size(); ++c) values.push_back(-mean[c] / deviation[c]);
-  return values;
-}
-
 void measure_normalisation(Dataset& dataset) {
   const Split& split = dataset.train;
   const size_t plane = split.side * split.side;

@@ -56,6 +56,13 @@ class IdxReader {
     return bytes;
   }
 
+  /// What is there of the next `count` bytes.
+  std::vector<uint8_t> at_most(size_t count) {
+    std::vector<uint8_t> bytes(count);
+    bytes.resize(read(bytes));
+    return bytes;
+  }
+
   [[noreturn]] void fail(const std::string& cause) const {
     throw DataError(fmt::format("can't read the IDX file {}: {}", path_.string(), cause));
   }
@@ -130,6 +137,13 @@ Split read_idx_split(const fs::path& images, const fs::path& labels) {
   const std::vector<uint8_t> bytes = label_file.body(label_count);
   split.labels.assign(bytes.begin(), bytes.end());
   return split;
+}
+
+std::vector<int32_t> first_idx_labels(const fs::path& labels, size_t count) {
+  IdxReader file(labels);
+  const size_t there = file.header(labels_magic, "label files").front();
+  const std::vector<uint8_t> bytes = file.at_most(std::min(count, there));
+  return {bytes.begin(), bytes.end()};
 }
 
 void check_labels(const Split& split, size_t classes, const fs::path& file) {

@@ -27,9 +27,6 @@ struct Dataset {
   size_t classes = 0;
   std::vector<float> mean, deviation;    ///< one a channel
   std::vector<std::string> class_names;  ///< one a class
-
-  /// What a black pixel becomes, for padding. One a channel.
-  std::vector<float> black() const;
 };
 
 enum class Normalisation {

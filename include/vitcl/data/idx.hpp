@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -24,6 +25,9 @@ std::optional<IdxFiles> find_idx_files(const std::filesystem::path& folder);
 /// number, truncated, bytes behind the end, no images, not square, larger than memory allows, broken gzip, as many
 /// labels as images. A compressed file is read no further than its header says.
 Split read_idx_split(const std::filesystem::path& images, const std::filesystem::path& labels);
+
+/// The first `count` labels of a file, fewer where it has fewer: enough to tell known data sets apart.
+std::vector<int32_t> first_idx_labels(const std::filesystem::path& labels, size_t count);
 
 /// Throws DataError naming `file` and the first label that is not below `classes`.
 void check_labels(const Split& split, size_t classes, const std::filesystem::path& file);
