@@ -1,0 +1,213 @@
+#include "attention.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "checks.hpp"
+#include "vitcl/ops/implementation.hpp"
+
+namespace vitcl::ops {
+namespace {
+
+constexpr std::string_view op = "attention";
+constexpr std::array<std::string_view, 3> names = {"head_lanes", "lanes", "work_group"};
+
+size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
+
+std::optional<std::string> refuse_lanes(const DeviceCaps& caps) {
+  if (caps.type != DeviceType::cpu) return "it is for CPU devices";
+  if (caps.small_kernels_only) return "the device's compiler can't digest its kernels";
+  return std::nullopt;
+}
+
+// Beyond this size the keys, values and their gradients of LANES heads leave the caches (measured:
+// docs/performance.md).
+std::optional<std::string> refuse_head_lanes(const DeviceCaps& caps, const AttentionShape& shape) {
+  constexpr size_t most = 640;
+  if (auto reason = refuse_lanes(caps)) return reason;
+  if (shape.tokens * shape.head_dim <= most) return std::nullopt;
+  return fmt::format("{} tokens x head size {} is more than {}", shape.tokens, shape.head_dim, most);
+}
+
+std::string_view choose(const DeviceCaps& caps, const AttentionShape& shape) {
+  const std::string_view forced = forced_implementation(op, names);
+  for (const AttentionCandidate& candidate : attention_candidates(caps, shape)) {
+    const auto name = *std::ranges::find(names, candidate.name);
+    if (forced.empty() ? !candidate.refusal : name == forced) {
+      if (!candidate.refusal) return name;
+      throw UsageError(fmt::format("VITCL_IMPL asks attention for \"{}\" but {}", name, *candidate.refusal));
+    }
+  }
+  return names.back();
+}
+
+/// Local memory of `work_group`: TILE rows of keys and of values.
+size_t tile_rows(const DeviceCaps& caps, const AttentionShape& shape) {
+  constexpr size_t most = 32;
+  const size_t row_bytes = 2 * shape.head_dim * sizeof(float);
+  if (row_bytes > caps.local_bytes) {
+    throw ShapeError(fmt::format("[{}] heads of size {} need {} bytes of local memory but the device has {}", op,
+                                 shape.head_dim, row_bytes, caps.local_bytes));
+  }
+  size_t rows = most;
+  while (rows > 1 && rows * row_bytes > caps.local_bytes) rows /= 2;
+  return rows;
+}
+
+size_t group_size(const DeviceCaps& caps, size_t tokens) {
+  constexpr size_t least = 8, most = 64;
+  size_t size = least;
+  while (size < tokens && size < most) size *= 2;
+  return std::min(size, caps.max_work_group);
+}
+
+/// Kernels of one implementation, compiled for one shape, and how they are launched.
+class Attention {
+ public:
+  Attention(Queue& queue, const AttentionShape& shape, size_t leading, const Tensor* mask)
+      : queue_(queue),
+        shape_(shape),
+        leading_(to_int(op, "the leading tokens", leading)),
+        mask_(mask),
+        name_(choose(queue.device().caps(), shape)) {}
+
+  bool joint_backward() const { return name_ == names[0]; }
+  int32_t tokens() const { return to_int(op, "tokens", shape_.tokens); }
+  int32_t heads() const { return to_int(op, "heads", shape_.heads); }
+  int32_t leading() const { return leading_; }
+  /// The images, for `head_lanes`, whose lanes may be fewer than a vector's.
+  int32_t batch() const { return to_int(op, "batch", shape_.batch); }
+  /// The mask, or what stands for it where the kernel does not read it.
+  Buffer mask_or(const Tensor& other) const { return mask_ == nullptr ? other.buffer() : mask_->buffer(); }
+
+  Kernel kernel(std::string_view entry) const {
+    const DeviceCaps& caps = queue_.device().caps();
+    const bool wide = caps.native_float_width >= wide_width;
+    auto spec = KernelSpec()
+                    .define("HEAD_DIM", to_int(op, "the head size", shape_.head_dim))
+                    .define("MASKED", mask_ == nullptr ? 0 : 1);
+    if (name_ == "work_group") {
+      return queue_.device().kernel("attention", entry,
+                                    std::move(spec)
+                                        .define("GROUP", static_cast<int64_t>(group_size(caps, shape_.tokens)))
+                                        .define("TILE", static_cast<int64_t>(tile_rows(caps, shape_))));
+    }
+    if (name_ == "lanes") {
+      // As many products as registers hold beside their factors: 16 registers of 8 floats, or 32 of 16.
+      return queue_.device().kernel("attention_lanes", entry,
+                                    std::move(spec).define("LANES", wide_width).define("ROW_TILE", wide ? 8 : 6));
+    }
+    return queue_.device().kernel("attention_head_lanes", entry,
+                                  std::move(spec)
+                                      .define("LANES", head_lanes())
+                                      .define("MAX_TOKENS", static_cast<int64_t>(align_up(shape_.tokens, 8))));
+  }
+
+  /// `products`: multiplications of (tokens, tokens) by D; `moved`: tensors of (batch, tokens, dim) read and written.
+  LaunchShape launch_shape(double products, double moved) const {
+    const size_t pairs = shape_.batch * shape_.heads;
+    const double elements = static_cast<double>(pairs * shape_.tokens * shape_.head_dim);
+    const double flops = 2 * products * elements * static_cast<double>(shape_.tokens);
+    const double bytes = sizeof(float) * moved * elements;
+    if (name_ == "work_group") {
+      const size_t group = group_size(queue_.device().caps(), shape_.tokens);
+      return {{pairs * divide_up(shape_.tokens, group) * group}, {group}, flops, bytes};
+    }
+    if (name_ == "lanes") return {{pairs * divide_up(shape_.tokens, wide_width)}, {1}, flops, bytes};
+    return {{divide_up(pairs, static_cast<size_t>(head_lanes()))}, {1}, flops, bytes};
+  }
+
+ private:
+  static constexpr int wide_width = 16;
+  int64_t head_lanes() const { return queue_.device().caps().native_float_width >= wide_width ? wide_width : 8; }
+
+  Queue& queue_;
+  AttentionShape shape_;
+  int32_t leading_;
+  const Tensor* mask_;
+  std::string_view name_;
+};
+
+struct Checked {
+  AttentionShape shape;
+  size_t leading;
+  const Tensor* mask;  ///< null where nothing can be masked
+};
+
+Checked check(const Tensor& qkv, const Tensor& out, const Tensor& logsumexp, const AttentionOptions& options) {
+  expect_rank(op, "qkv", qkv, 3);
+  const size_t batch = qkv.shape()[0], tokens = qkv.shape()[1], dim = qkv.shape()[2] / 3;
+  if (qkv.shape()[2] % 3 != 0 || options.heads == 0 || dim % options.heads != 0) {
+    throw ShapeError(fmt::format("[{}] qkv is {} but its last axis must be 3 x heads x head size for {} heads", op,
+                                 qkv.shape().to_string(), options.heads));
+  }
+  expect_shape(op, "qkv", qkv, qkv.shape(), "to be computed with");
+  expect_shape(op, "out", out, {batch, tokens, dim}, "to fit qkv");
+  expect_shape(op, "logsumexp", logsumexp, {batch, options.heads, tokens}, "to fit qkv");
+  Checked checked{{batch, tokens, options.heads, dim / options.heads}, tokens, nullptr};
+  if (options.mask == nullptr) return checked;
+  const Shape& mask = options.mask->shape();
+  if (mask.rank() != 2 || mask[0] != batch || mask[1] > tokens || options.mask->dtype() != DType::u8) {
+    throw ShapeError(fmt::format("[{}] mask is {} {} but must be ({}, {} or less) u8 to fit qkv", op, mask.to_string(),
+                                 to_string(options.mask->dtype()), batch, tokens));
+  }
+  checked.leading = tokens - mask[1];
+  if (mask[1] > 0) checked.mask = options.mask;
+  return checked;
+}
+
+}  // namespace
+
+std::vector<AttentionCandidate> attention_candidates(const DeviceCaps& caps, const AttentionShape& shape) {
+  return {{std::string(names[0]), refuse_head_lanes(caps, shape)},
+          {std::string(names[1]), refuse_lanes(caps)},
+          {std::string(names[2]), std::nullopt}};
+}
+
+void attention_forward(Queue& queue, const Tensor& qkv, const AttentionOptions& options, const Tensor& out,
+                       const Tensor& logsumexp) {
+  const Checked checked = check(qkv, out, logsumexp, options);
+  const Attention attention(queue, checked.shape, checked.leading, checked.mask);
+  const Kernel kernel = attention.kernel("attention_forward");
+  const LaunchShape launch = attention.launch_shape(2, 4);
+  const Buffer mask = attention.mask_or(qkv);
+  if (attention.joint_backward()) {
+    queue.launch(kernel, launch, qkv, mask, out, logsumexp, options.scale, attention.batch(), attention.tokens(),
+                 attention.heads(), attention.leading());
+  } else {
+    queue.launch(kernel, launch, qkv, mask, out, logsumexp, options.scale, attention.tokens(), attention.heads(),
+                 attention.leading());
+  }
+}
+
+size_t attention_workspace_bytes(size_t batch, size_t tokens, size_t heads) {
+  return batch * tokens * heads * sizeof(float);
+}
+
+void attention_backward(Queue& queue, const Tensor& dout, const Tensor& qkv, const Tensor& out, const Tensor& logsumexp,
+                        const AttentionOptions& options, GradMode mode, const Tensor& dqkv, const Tensor& workspace) {
+  const Checked checked = check(qkv, out, logsumexp, options);
+  const AttentionShape& shape = checked.shape;
+  expect_shape(op, "dout", dout, out.shape(), "like out");
+  expect_shape(op, "dqkv", dqkv, qkv.shape(), "like qkv");
+  expect_bytes(op, "workspace", workspace, attention_workspace_bytes(shape.batch, shape.tokens, shape.heads));
+  const Attention attention(queue, shape, checked.leading, checked.mask);
+  const Buffer mask = attention.mask_or(qkv);
+  const double written = 1 + accumulates(mode);
+  if (attention.joint_backward()) {
+    queue.launch(attention.kernel("attention_backward"), attention.launch_shape(5, 5 + 3 * written), dout, qkv, out,
+                 logsumexp, mask, dqkv, options.scale, attention.batch(), attention.tokens(), attention.heads(),
+                 attention.leading(), accumulates(mode));
+    return;
+  }
+  queue.launch(attention.kernel("attention_backward_query"), attention.launch_shape(3, 5 + written), dout, qkv, out,
+               logsumexp, mask, dqkv, workspace, options.scale, attention.tokens(), attention.heads(),
+               attention.leading(), accumulates(mode));
+  queue.launch(attention.kernel("attention_backward_key"), attention.launch_shape(4, 4 + 2 * written), dout, qkv,
+               logsumexp, workspace, mask, dqkv, options.scale, attention.tokens(), attention.heads(),
+               attention.leading(), accumulates(mode));
+}
+
+}  // namespace vitcl::ops
