@@ -8,7 +8,7 @@ readonly build_packages=(
   libcli11-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libpng-dev libxxhash-dev
 )
 readonly test_packages=(
-  libgtest-dev librapidcheck-dev libbenchmark-dev python3:python3 clang-format:clang-format
+  libgtest-dev librapidcheck-dev libbenchmark-dev python3:python3 clang-format:clang-format shellcheck:shellcheck
   pocl-opencl-icd mesa-opencl-icd oclgrind:oclgrind
 )
 readonly cpu_driver=pocl-opencl-icd

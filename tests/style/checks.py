@@ -174,4 +174,13 @@ def formatting(root: Path):
         yield run.stderr
 
 
-ALL = {check.__name__: check for check in (includes, manners, sizes, kernels, paths, machine_paths, formatting)}
+def shell(root: Path):
+    """shellcheck has nothing to say about the scripts."""
+    if not shutil.which("shellcheck"):
+        raise Skip("shellcheck is not installed")
+    ours = [str(p) for p in source.files(root) if p.suffix == ".sh" or p.parts[0] == ".ci"]
+    run = subprocess.run(["shellcheck", "--external-sources", "--format=gcc", *ours], cwd=root, capture_output=True, text=True)
+    yield from run.stdout.splitlines()
+
+
+ALL = {c.__name__: c for c in (includes, manners, sizes, kernels, paths, machine_paths, formatting, shell)}

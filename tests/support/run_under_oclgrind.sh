@@ -7,7 +7,7 @@ log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 
 # No other driver needs to start, and kernels compiled elsewhere must not be found.
-OCL_ICD_VENDORS=/nonexistent VITCL_CACHE_DIR= \
+OCL_ICD_VENDORS=/nonexistent VITCL_CACHE_DIR='' \
   oclgrind --check-api --data-races --uninitialized --max-errors 20 --log "$log" "$@"
 status=$?
 
