@@ -41,7 +41,9 @@ struct Measurement {
 void measure(benchmark::State& state, const Measurement& what) {
   const ForceImpl forced(what.implementation);
   try {
-    OpRun run(open_device(what.device), *what.op_case);
+    Device& device = open_device(what.device);
+    const Expectation inputs(*what.op_case, device.caps());
+    OpRun run(device, inputs);
     run.forward();
     if (what.backward) run.backward(overwrite);
     while (state.KeepRunningBatch(calls)) {

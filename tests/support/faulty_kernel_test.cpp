@@ -22,9 +22,9 @@ class FaultyKernelTest : public DeviceTest {
 };
 
 TEST_P(FaultyKernelTest, GuardsFindAWriteOutside) {
-  if (is_oclgrind(device().info())) GTEST_SKIP() << "Oclgrind reports it itself";
   EXPECT_EQ(after_writing_at(0), "inside");
   EXPECT_EQ(after_writing_at(14), "inside");
+  if (is_oclgrind(device().info())) return;  // it reports what follows by itself, see below
   EXPECT_EQ(after_writing_at(15), "byte 0 behind the tensor was overwritten");
   EXPECT_EQ(after_writing_at(-1), "byte 4 before the tensor was overwritten");
 }

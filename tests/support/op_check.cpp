@@ -31,16 +31,19 @@ std::vector<GradModes> mode_combinations(const std::vector<Field>& fields) {
   return modes;
 }
 
+using Check = std::function<void(OpRun&, Expectation&, Problems&)>;
+
 /// Runs `check` under every implementation; an exception is a problem like any other.
-Problems under_each_implementation(Device& device, const OpCase& op_case,
-                                   const std::function<void(OpRun&, Problems&)>& check, FillStyle style) {
+Problems under_each_implementation(Device& device, const OpCase& op_case, const Check& check,
+                                   FillStyle style = FillStyle::described) {
+  Expectation expectation(op_case, device.caps(), style);
   Problems problems;
   for (const std::string& implementation : op_case.implementations(device.info())) {
     const ForceImpl forced(implementation);
     Problems found;
     try {
-      OpRun run(device, op_case, style);
-      check(run, found);
+      OpRun run(device, expectation);
+      check(run, expectation, found);
       for (const std::string& line : run.damage()) found.push_back(line);
     } catch (const std::exception& error) {
       found.emplace_back(error.what());
@@ -52,31 +55,38 @@ Problems under_each_implementation(Device& device, const OpCase& op_case,
   return problems;
 }
 
-/// Holds the fields that `selected` picks to `want`.
-void compare_fields(const OpRun& run, const Values& want, const std::function<bool(const Field&)>& selected,
-                    const std::function<Tolerance(const Field&)>& tolerance, std::string_view when,
-                    Problems& problems) {
-  for (const Field& field : run.fields()) {
-    if (!selected(field)) continue;
-    const auto problem = compare(field.name, field.shape, run.download(field), want[field.name], tolerance(field));
-    if (problem) problems.push_back(fmt::format("{}: {}", when, *problem));
-  }
+void compare_field(const OpRun& run, const Field& field, const std::vector<double>& want, const Tolerance& tolerance,
+                   std::string_view when, Problems& problems) {
+  const auto problem = compare(field.name, field.shape, run.download(field), want, tolerance);
+  if (problem) problems.push_back(fmt::format("{}: {}", when, *problem));
 }
 
 bool is_result(const Field& field) { return field.role == Role::output || field.role == Role::update; }
-bool is_gradient_field(const Field& field) { return is_gradient(field.role); }
 
-void compare_gradients(const OpCase& op_case, OpRun& run, GradModes modes, bool exactly, Problems& problems) {
-  run.backward(modes);
-  const auto tolerance = [&](const Field& field) -> Tolerance {
-    if (exactly) return exact();
-    Tolerance limit = op_case.tolerance(field.name);
-    if (mode_of(field, modes) == accumulate) limit.relative += unit_roundoff;  // one more addition
-    return limit;
-  };
-  const std::string when =
-      fmt::format("backward ({}, parameters {})", to_string(modes.input), to_string(modes.parameter));
-  compare_fields(run, run.expected_backward(modes), is_gradient_field, tolerance, when, problems);
+/// Runs forward and holds the results to the reference: to the bit where `exactly`.
+void forward_agrees(OpRun& run, Expectation& expectation, bool exactly, Problems& problems) {
+  run.forward();
+  for (const Field& field : run.fields()) {
+    if (!is_result(field)) continue;
+    const Tolerance limit = exactly ? exact() : expectation.op_case().tolerance(field.name);
+    compare_field(run, field, expectation.forward()[field.name], limit, "forward", problems);
+  }
+}
+
+/// The same for the gradients, in every combination of modes.
+void backward_agrees(OpRun& run, Expectation& expectation, bool exactly, Problems& problems) {
+  for (const GradModes modes : mode_combinations(run.fields())) {
+    run.backward(modes);
+    for (const Field& field : run.fields()) {
+      if (!is_gradient(field.role)) continue;
+      const ops::GradMode mode = mode_of(field, modes);
+      Tolerance limit = exactly ? exact() : expectation.op_case().tolerance(field.name);
+      if (mode == accumulate && !exactly) limit.relative += unit_roundoff;  // one more addition
+      const std::string when =
+          fmt::format("backward (inputs {}, parameters {})", to_string(modes.input), to_string(modes.parameter));
+      compare_field(run, field, expectation.gradient(field, mode), limit, when, problems);
+    }
+  }
 }
 
 /// Results and gradients of one whole run, for a comparison of bits.
@@ -119,45 +129,36 @@ Values host_values(const std::vector<Field>& fields) {
 }  // namespace
 
 Problems check_forward(Device& device, const OpCase& op_case) {
-  const auto check = [&](OpRun& run, Problems& problems) {
-    run.forward();
-    const auto tolerance = [&](const Field& field) { return op_case.tolerance(field.name); };
-    compare_fields(run, run.expected_forward(), is_result, tolerance, "forward", problems);
+  const auto check = [](OpRun& run, Expectation& expectation, Problems& problems) {
+    forward_agrees(run, expectation, false, problems);
   };
-  return under_each_implementation(device, op_case, check, FillStyle::described);
+  return under_each_implementation(device, op_case, check);
 }
 
 Problems check_backward(Device& device, const OpCase& op_case) {
-  const auto check = [&](OpRun& run, Problems& problems) {
+  const auto check = [](OpRun& run, Expectation& expectation, Problems& problems) {
     run.forward();
-    for (const GradModes modes : mode_combinations(run.fields())) {
-      compare_gradients(op_case, run, modes, false, problems);
-    }
+    backward_agrees(run, expectation, false, problems);
   };
-  return under_each_implementation(device, op_case, check, FillStyle::described);
+  return under_each_implementation(device, op_case, check);
 }
 
 Problems check_repeatable(Device& device, const OpCase& op_case) {
   const bool backward = has_backward(op_case);
-  const auto check = [&](OpRun& run, Problems& problems) {
+  const auto check = [&](OpRun& run, Expectation&, Problems& problems) {
     const auto first = everything_written(run, backward);
     const auto second = everything_written(run, backward);
     for (size_t i = 0; i < first.size(); ++i) {
       if (!same_bits(first[i], second[i])) problems.push_back(fmt::format("result {}: two runs differ", i));
     }
   };
-  return under_each_implementation(device, op_case, check, FillStyle::described);
+  return under_each_implementation(device, op_case, check);
 }
 
 Problems check_integers(Device& device, const OpCase& op_case) {
-  const auto check = [&](OpRun& run, Problems& problems) {
-    run.forward();
-    const auto bit_equal = [](const Field&) { return exact(); };
-    compare_fields(run, run.expected_forward(), is_result, bit_equal, "forward on integers", problems);
-    if (!has_backward(op_case)) return;
-    for (const GradModes modes : mode_combinations(run.fields())) {
-      compare_gradients(op_case, run, modes, true, problems);
-    }
+  const auto check = [&](OpRun& run, Expectation& expectation, Problems& problems) {
+    forward_agrees(run, expectation, true, problems);
+    if (has_backward(op_case)) backward_agrees(run, expectation, true, problems);
   };
   return under_each_implementation(device, op_case, check, FillStyle::integers);
 }

@@ -42,14 +42,42 @@ std::vector<double> fill_values(const Field& field, FillStyle style) {
   return values;
 }
 
-OpRun::OpRun(Device& device, const OpCase& op_case, FillStyle style)
-    : device_(device), case_(op_case), fields_(op_case.fields(device.caps())) {
+Expectation::Expectation(const OpCase& op_case, const DeviceCaps& caps, FillStyle style)
+    : case_(op_case), fields_(op_case.fields(caps)) {
   for (const Field& field : fields_) {
+    const bool has_values = is_filled(field.role) || is_gradient(field.role);
+    initial_.insert(field.name, has_values ? fill_values(field, style) : std::vector<double>(field.shape.elements()));
+  }
+}
+
+const Values& Expectation::forward() {
+  if (!forward_) {
+    forward_ = initial_;
+    case_.reference_forward(*forward_);
+  }
+  return *forward_;
+}
+
+std::vector<double> Expectation::gradient(const Field& field, ops::GradMode mode) {
+  if (!backward_) {
+    backward_ = forward();
+    for (const Field& each : fields_) {
+      if (is_gradient(each.role)) (*backward_)[each.name].assign(each.shape.elements(), 0);
+    }
+    case_.reference_backward(*backward_);
+  }
+  std::vector<double> values = (*backward_)[field.name];
+  if (mode == ops::GradMode::overwrite) return values;
+  const std::vector<double>& before = initial_[field.name];
+  for (size_t i = 0; i < values.size(); ++i) values[i] += before[i];
+  return values;
+}
+
+OpRun::OpRun(Device& device, const Expectation& expectation) : device_(device), expectation_(expectation) {
+  for (const Field& field : fields()) {
     const auto [entry, is_new] = guarded_.try_emplace(field.name, device, field.shape, field.dtype);
     if (!is_new) throw std::logic_error(fmt::format("two fields are called \"{}\"", field.name));
     tensors_.insert(field.name, entry->second.tensor());
-    const bool has_values = is_filled(field.role) || is_gradient(field.role);
-    initial_.insert(field.name, has_values ? fill_values(field, style) : std::vector<double>(field.shape.elements()));
   }
 }
 
@@ -79,58 +107,39 @@ std::vector<double> OpRun::download(const Field& field) const {
 }
 
 void OpRun::forward() {
-  for (const Field& field : fields_) {
+  for (const Field& field : fields()) {
     if (is_filled(field.role)) {
-      upload_values(field, initial_[field.name]);
+      upload_values(field, expectation_.initial()[field.name]);
     } else {
       guarded_.at(field.name).poison(queue());
     }
   }
-  case_.forward(queue(), tensors_);
+  expectation_.op_case().forward(queue(), tensors_);
   queue().finish();
 }
 
 void OpRun::backward(GradModes modes) {
-  for (const Field& field : fields_) {
+  for (const Field& field : fields()) {
     if (field.role == Role::workspace) guarded_.at(field.name).poison(queue());
     if (!is_gradient(field.role)) continue;
     if (mode_of(field, modes) == ops::GradMode::accumulate) {
-      upload_values(field, initial_[field.name]);
+      upload_values(field, expectation_.initial()[field.name]);
     } else {
       guarded_.at(field.name).poison(queue());
     }
   }
-  case_.backward(queue(), tensors_, modes);
+  expectation_.op_case().backward(queue(), tensors_, modes);
   queue().finish();
-}
-
-Values OpRun::expected_forward() const {
-  Values values = initial_;
-  case_.reference_forward(values);
-  return values;
-}
-
-Values OpRun::expected_backward(GradModes modes) const {
-  Values values = expected_forward();
-  for (const Field& field : fields_) {
-    if (is_gradient(field.role)) values[field.name].assign(field.shape.elements(), 0);
-  }
-  case_.reference_backward(values);
-  for (const Field& field : fields_) {
-    if (!is_gradient(field.role) || mode_of(field, modes) == ops::GradMode::overwrite) continue;
-    for (size_t i = 0; i < field.shape.elements(); ++i) values[field.name][i] += initial_[field.name][i];
-  }
-  return values;
 }
 
 std::vector<std::string> OpRun::damage() const {
   std::vector<std::string> lines;
-  for (const Field& field : fields_) {
+  for (const Field& field : fields()) {
     if (const auto violation = guarded_.at(field.name).violation(device_.queue())) {
       lines.push_back(fmt::format("{}: {}", field.name, *violation));
     }
     const bool read_only = field.role == Role::input || field.role == Role::upstream;
-    if (read_only && download(field) != initial_[field.name]) {
+    if (read_only && download(field) != expectation_.initial()[field.name]) {
       lines.push_back(fmt::format("{}: an input was changed", field.name));
     }
   }
