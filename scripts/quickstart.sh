@@ -56,6 +56,9 @@ if option_value --resume >/dev/null || option_value --config >/dev/null; then
   note "Data: as the run or the configuration says"
 elif data_set=$(option_value --data); then
   note "Data: $data_set, as asked for"
+elif option_value --data-dir >/dev/null; then
+  note "Data: what --data-dir holds"
+  data_options=(--data auto)
 else
   pick_data
   note "Data: $data_set ($data_reason)"
@@ -87,21 +90,16 @@ options=("${data_options[@]}" "${options[@]}" "${arguments[@]}")
 say "Training: vitcl train ${options[*]}"
 "$program" train "${options[@]}"
 
-# The last value of a key in the run's epoch records.
-last_metric() { sed -n -E '/"type": ?"epoch"/s/.*"'"$1"'": ?([0-9.eE+-]+).*/\1/p' "$run/metrics.jsonl" | tail -n 1; }
-
 shown=$program
 if [[ $PWD == "$root" ]]; then shown=./build/release/vitcl; fi
 checkpoint=$run/checkpoint-last.safetensors
-data_set=${data_set:-DATA}
-printf '\n%-15s %s\n' "Test accuracy" "$(last_metric test_accuracy | awk '{printf "%.2f %%", 100 * $1}')" \
-  "Execution time" "$(duration "$SECONDS") with set-up and build" "Run folder" "$run"
+data_set=$(sed -n -E 's/^data *= *"(.*)"$/\1/p' "$run/config.toml")
 cat <<END
+all in all      $(duration "$SECONDS"), set-up and build included
 
 To go on:
   $shown eval $checkpoint --data $data_set
   $shown predict $checkpoint IMAGE.png
   $shown train --resume $run --epochs 25
-  $shown train --data $data_set --epochs 25 --output runs/another
-  $shown --help
+  $shown train --help
 END

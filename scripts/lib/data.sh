@@ -1,16 +1,21 @@
 # Which data set to train on where the user names none. Sourced after packages.sh.
 # shellcheck shell=bash disable=SC2034,SC2154  # variables are shared with the scripts that source this
 
-# Where vitcl looks for MNIST when no --data-dir is given, in its order; the first folder with the training images.
+# Whether a file of labels, plain or gzip, begins as Fashion-MNIST's does: both sets' files have the same names.
+has_fashion_labels() {
+  [[ $(gzip -dcf "$1" 2>/dev/null | od -A n -t x1 -j 8 -N 8 | tr -d ' \n') == 0900000300020702 ]]
+}
+
+# Where vitcl looks for MNIST when no --data-dir is given, in its order; prints the first folder that has it.
 find_mnist() {
-  local folder name
-  for folder in "${VITCL_DATA_DIR:-}" ./data "${XDG_CACHE_HOME:-${HOME:-}/.cache}/vitcl"; do
-    [[ -n $folder ]] || continue
-    for name in train-images-idx3-ubyte train-images.idx3-ubyte; do
-      if [[ -e $folder/$name || -e $folder/$name.gz ]]; then
-        echo "$folder"
-        return
-      fi
+  local base folder labels
+  for base in "${VITCL_DATA_DIR:-}" ./data "${XDG_CACHE_HOME:-${HOME:-}/.cache}/vitcl"; do
+    [[ -n $base ]] || continue
+    for folder in "$base/mnist" "$base"; do
+      for labels in "$folder"/train-labels{-,.}idx1-ubyte{,.gz}; do
+        [[ -e $labels ]] || continue
+        has_fashion_labels "$labels" || { echo "$folder" && return; }
+      done
     done
   done
   return 1
@@ -25,11 +30,11 @@ pick_data() {
     return
   fi
   data_set=fashion-mnist
-  data_reason="no MNIST in \$VITCL_DATA_DIR, ./data or the cache; Debian's Fashion-MNIST ($package) serves"
+  data_reason="no MNIST in \$VITCL_DATA_DIR, ./data or the cache; Debian's package $package serves"
   if is_debian; then
     is_installed "$package" && return
     if can_be_root && apt_offers "$package" && (install_packages "for data" "$package"); then return; fi
   fi
   data_set=digits
-  data_reason="no MNIST in \$VITCL_DATA_DIR, ./data or the cache, and no package $package; the built-in digits serve"
+  data_reason="no MNIST in \$VITCL_DATA_DIR, ./data or the cache, and no package $package to be had; the built-in digits serve"
 }
