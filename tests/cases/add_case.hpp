@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cases/implementations.hpp"
 #include "cases/op_case.hpp"
 #include "reference/add.hpp"
 #include "vitcl/ops/add.hpp"
@@ -32,6 +33,9 @@ struct AddCase final : OpCase {
   /// One correctly rounded addition; the gradient is a copy.
   Tolerance tolerance(std::string_view name) const override { return name == "y" ? rounded(1) : exact(); }
   bool exact_on_integers() const override { return true; }
+  std::vector<std::string> implementations(const DeviceInfo& info) const override {
+    return elementwise_shapes("add", info);
+  }
 
   Cost forward_cost() const override { return {elements(), 12.0 * elements()}; }
   Cost backward_cost() const override { return {0, 16.0 * elements()}; }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cases/implementations.hpp"
 #include "cases/op_case.hpp"
 #include "reference/gelu.hpp"
 #include "vitcl/ops/gelu.hpp"
@@ -29,6 +30,9 @@ struct GeluCase final : OpCase {
 
   /// Of Phi(x), in [0, 1], an erf polynomial gets the last few bits wrong, absolutely; x multiplies that. |x| < 8 here.
   Tolerance tolerance(std::string_view) const override { return rounded(8, 8); }
+  std::vector<std::string> implementations(const DeviceInfo& info) const override {
+    return elementwise_shapes("gelu", info);
+  }
 
   /// About 20 operations for erf and exp each; every element is read and written once.
   Cost forward_cost() const override { return {24.0 * elements(), 8.0 * elements()}; }
