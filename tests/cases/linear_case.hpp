@@ -57,7 +57,9 @@ struct LinearCase final : OpCase {
   std::vector<std::string> implementations(const DeviceInfo& info) const override {
     std::vector<std::string> all{""};
     for (const ops::GemmCandidate& candidate : ops::gemm_candidates(info.caps)) {
-      if (!candidate.refusal) all.push_back("gemm:" + candidate.name);
+      // CLBlast's kernels are not ours to check, and Oclgrind 21.10 takes some of their results for uninitialised.
+      const bool is_checked = info.alias != "oclgrind" || candidate.name != "clblast";
+      if (!candidate.refusal && is_checked) all.push_back("gemm:" + candidate.name);
     }
     all.emplace_back("bias:vectors");
     all.emplace_back("bias:blocks");

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "cases/linear_case.hpp"
+#include "support/fill.hpp"
 #include "support/force_impl.hpp"
-#include "support/op_run.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -57,20 +57,26 @@ TEST_P(LinearTest, RefusalsSayWhy) {
 // A row of y depends on its row of x alone, wherever the batch is cut: the same bits for a batch of 1 and of many.
 TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
   constexpr size_t rows = 23, in = 37, out = 21;
-  const LinearCase many(rows, in, out);
-  for (const std::string& implementation : many.implementations(device().info())) {
+  Random random("rows");
+  const auto fill = [&](const Tensor& target) {
+    std::vector<float> values(target.elements());
+    for (float& value : values) value = static_cast<float>(random.normal());
+    upload<float>(queue(), values, target);
+    return values;
+  };
+  const Tensor x = tensor({rows, in}), w = tensor({out, in}), bias = tensor({out}), y = tensor({rows, out});
+  const Tensor last_x = tensor({1, in}), last_y = tensor({1, out}), none;
+  const std::vector<float> values = fill(x);
+  fill(w);
+  fill(bias);
+  upload<float>(queue(), std::span(values).last(in), last_x);
+  for (const std::string& implementation : LinearCase(rows, in, out).implementations(device().info())) {
     if (implementation == "gemm:clblast") continue;  // may take another kernel for another shape
     const ForceImpl forced(implementation);
-    OpRun run(device(), many);
-    run.forward();
-    const auto all = download<float>(queue(), run.tensors()["y"]);
-    const auto x = download<float>(queue(), run.tensors()["x"]);
-    const Tensor last_x = tensor({1, in}), last_y = tensor({1, out});
-    upload<float>(queue(), std::span(x).last(in), last_x);
-    ops::linear_forward(queue(), last_x, run.tensors()["w"], &run.tensors()["bias"], last_y,
-                        run.tensors()["workspace"]);
-    const auto one = download<float>(queue(), last_y);
-    EXPECT_EQ(std::memcmp(one.data(), &all[(rows - 1) * out], out * sizeof(float)), 0) << implementation;
+    ops::linear_forward(queue(), x, w, &bias, y, none);
+    ops::linear_forward(queue(), last_x, w, &bias, last_y, none);
+    const auto many = download<float>(queue(), y), one = download<float>(queue(), last_y);
+    EXPECT_EQ(std::memcmp(one.data(), &many[(rows - 1) * out], out * sizeof(float)), 0) << implementation;
   }
 }
 
