@@ -87,6 +87,21 @@ std::string format(const T& value) {
   }
 }
 
+template <class T>
+std::string accepted(const T*) {
+  if constexpr (std::is_enum_v<T>) {
+    return fmt::format("{}|{}", names<T>[0].second, names<T>[1].second);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return "on|off";
+  } else if constexpr (std::is_same_v<T, size_t>) {
+    return "N";
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return "TEXT";
+  } else {
+    return "X";
+  }
+}
+
 bool is_quoted(const OptionValue& value) {
   return !std::holds_alternative<size_t*>(value) && !std::holds_alternative<double*>(value) &&
          !std::holds_alternative<float*>(value) && !std::holds_alternative<bool*>(value);
@@ -135,6 +150,11 @@ bool unquote(std::string& text) {
 std::string get_option(const TrainConfig& config, const ConfigOption& option) {
   TrainConfig copy = config;
   return std::visit([](auto* value) { return format(*value); }, option.value(copy));
+}
+
+std::string accepted_values(const ConfigOption& option) {
+  TrainConfig config;
+  return std::visit([](auto* value) { return accepted(value); }, option.value(config));
 }
 
 void apply_options(TrainConfig& config, const OptionTexts& texts) {

@@ -5,6 +5,7 @@
 #include "vitcl/backend/error.hpp"
 #include "vitcl/nn/plan.hpp"
 #include "vitcl/ops/cross_entropy.hpp"
+#include "vitcl/train/config.hpp"
 
 namespace vitcl::train {
 namespace {
@@ -14,12 +15,9 @@ models::ViTConfig masked_if(models::ViTConfig model, bool masked) {
   return model;
 }
 
-/// One '0' or '1' a patch as the graph's mask input. Throws UsageError where the length is wrong.
+/// One '0' or '1' a patch as the graph's mask input.
 std::vector<uint8_t> mask_bytes(const std::string& mask, const models::ViTConfig& model) {
-  if (mask.size() != model.patches()) {
-    throw UsageError(fmt::format("--patch-mask: got {} characters, want {}, one for each of the {} x {} patches",
-                                 mask.size(), model.patches(), model.grid(), model.grid()));
-  }
+  validate_patch_mask(mask, model);
   std::vector<uint8_t> bytes;
   for (char c : mask) bytes.push_back(c == '1' ? 1 : 0);
   return bytes;

@@ -22,6 +22,11 @@ bool is_run_file(const fs::path& file) {
          (name.starts_with("checkpoint-") && name.ends_with(".safetensors"));
 }
 
+bool is_numbered_checkpoint(const fs::path& file) {
+  const std::string name = file.filename().string();
+  return is_run_file(file) && name.find_first_of("0123456789") == std::string_view("checkpoint-").size();
+}
+
 /// `path` or the closest folder above it that exists.
 fs::path existing_part(const fs::path& path) {
   fs::path part = fs::absolute(path).lexically_normal();
@@ -112,6 +117,16 @@ RunFolder RunFolder::open(const fs::path& path) {
 }
 
 fs::path RunFolder::checkpoint(size_t step) const { return path_ / fmt::format("checkpoint-{:08}.safetensors", step); }
+
+std::optional<fs::path> RunFolder::newest_checkpoint() const {
+  if (fs::exists(last_checkpoint())) return last_checkpoint();
+  std::optional<fs::path> newest;
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    if (!is_numbered_checkpoint(entry.path())) continue;
+    if (!newest || entry.path() > *newest) newest = entry.path();
+  }
+  return newest;
+}
 
 void RunFolder::write_config(const TrainConfig& config) const { io::write_text_file(config_file(), to_toml(config)); }
 

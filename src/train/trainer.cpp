@@ -25,6 +25,7 @@ class Stopwatch {
 TrainConfig for_data(TrainConfig config, const data::Dataset& dataset) {
   config.validate();
   require_fitting(config.model, dataset);
+  if (config.data == "auto") config.data = dataset.name;
   config.model.pad_value = black_pixel({dataset.mean, dataset.deviation});
   return config;
 }

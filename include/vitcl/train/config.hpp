@@ -41,6 +41,8 @@ struct TrainConfig {
 
   /// Throws UsageError naming the option where a value is not possible or two do not fit together.
   void validate() const;
+  /// Makes the data's folders mean the same from any working directory.
+  void make_paths_absolute();
   /// The model as training runs it: with a mask input where this configuration masks patches.
   models::ViTConfig training_model() const;
   /// The model as evaluation runs it: masked only by `patch_mask`.
@@ -48,6 +50,9 @@ struct TrainConfig {
 
   bool operator==(const TrainConfig&) const = default;
 };
+
+/// Throws UsageError unless the mask has one '0' or '1' for each of the model's patches.
+void validate_patch_mask(const std::string& mask, const models::ViTConfig& model);
 
 /// Where an option's value lives in a TrainConfig.
 using OptionValue = std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*,
@@ -70,6 +75,8 @@ const ConfigOption& config_option(std::string_view name);
 
 /// The option's value as text, as a configuration file holds it but without quotes.
 std::string get_option(const TrainConfig& config, const ConfigOption& option);
+/// What the option takes, for help texts: "N", "on|off", "cls|mean".
+std::string accepted_values(const ConfigOption& option);
 /// Values by option name.
 using OptionTexts = std::map<std::string, std::string>;
 /// Sets options from text. `model` is applied first and resets every model option to its preset; `pool` decides

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 
 #include "vitcl/backend/device.hpp"
 #include "vitcl/train/checkpoint.hpp"
@@ -28,6 +29,9 @@ class RunFolder {
   std::filesystem::path last_checkpoint() const { return path_ / "checkpoint-last.safetensors"; }
   std::filesystem::path best_checkpoint() const { return path_ / "checkpoint-best.safetensors"; }
   std::filesystem::path checkpoint(size_t step) const;
+
+  /// The last checkpoint or, where a process was killed before it wrote the first, whatever there is.
+  std::optional<std::filesystem::path> newest_checkpoint() const;
 
   void write_config(const TrainConfig& config) const;
   TrainConfig read_config() const;

@@ -1,0 +1,114 @@
+// vitcl model: what a model is made of and what it takes.
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command.hpp"
+#include "console.hpp"
+#include "options.hpp"
+#include "vitcl/nn/plan.hpp"
+
+namespace vitcl::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Options : CommonOptions {
+  ConfigFlags flags;
+  bool dot = false;
+};
+
+void print_table(const nn::GraphReport& report, const std::string& name, size_t batch) {
+  print("{:<26} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", "LAYER", "KIND", "OUTPUT", "PARAMETERS", "FORWARD",
+        "BACKWARD", "SAVED");
+  for (const nn::NodeReport& node : report.nodes) {
+    print("{:<26} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", node.name, node.kind, node.output.to_string(),
+          node.parameters == 0 ? "" : grouped(node.parameters), in_flops(node.forward_flops),
+          in_flops(node.backward_flops), node.saved_bytes == 0 ? "" : in_bytes(static_cast<double>(node.saved_bytes)));
+  }
+  print("\nmodel           {}\n", name);
+  print("parameters      {}\n", grouped(report.parameters));
+  print("one step        {} FLOP forward, {} FLOP backward at batch {}\n", in_flops(report.forward_flops),
+        in_flops(report.backward_flops), batch);
+  print("saved           {} from forward to backward\n", in_bytes(static_cast<double>(report.saved_bytes)));
+  print("planned memory  {} ({} without reuse)\n", in_bytes(static_cast<double>(report.planned_bytes)),
+        in_bytes(static_cast<double>(report.unplanned_bytes)));
+}
+
+void print_json(const nn::GraphReport& report, const models::ViTConfig& model, size_t batch) {
+  ordered_json layers = ordered_json::array();
+  for (const nn::NodeReport& node : report.nodes) {
+    layers.push_back({{"name", node.name},
+                      {"kind", node.kind},
+                      {"output", node.output.sizes()},
+                      {"parameters", node.parameters},
+                      {"forward_flops", node.forward_flops},
+                      {"backward_flops", node.backward_flops},
+                      {"saved_bytes", node.saved_bytes}});
+  }
+  ordered_json document = {{"config", ordered_json::parse(models::to_json(model))},
+                           {"batch_size", batch},
+                           {"parameters", report.parameters},
+                           {"forward_flops", report.forward_flops},
+                           {"backward_flops", report.backward_flops},
+                           {"saved_bytes", report.saved_bytes},
+                           {"planned_bytes", report.planned_bytes},
+                           {"unplanned_bytes", report.unplanned_bytes},
+                           {"layers", layers}};
+  print("{}\n", document.dump(2));
+}
+
+/// The graph in Graphviz's language: a box a layer, an ellipse an input.
+void print_dot(const nn::Graph& graph, const nn::GraphReport& report) {
+  print("digraph model {{\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\"];\n");
+  for (size_t i = 0; i < graph.nodes().size(); ++i) {
+    const nn::NodeReport& node = report.nodes[i];
+    const std::string parameters =
+        node.parameters == 0 ? "" : fmt::format("\\n{} parameters", grouped(node.parameters));
+    print("  n{} [label=\"{}\\n{} {}{}\"{}];\n", i, node.name, node.kind, node.output.to_string(), parameters,
+          graph.nodes()[i].layer == nullptr ? ", shape=ellipse" : "");
+  }
+  for (size_t i = 0; i < graph.nodes().size(); ++i) {
+    for (size_t input : graph.nodes()[i].inputs) print("  n{} -> n{};\n", input, i);
+  }
+  print("}}\n");
+}
+
+/// The device whose kernels decide scratch sizes; a plain one where there is none and none was asked for.
+DeviceCaps caps_of(const std::string& selector) {
+  const std::vector<DeviceInfo> devices = list_devices();
+  if (devices.empty() && selector == "auto") return {};
+  return select_device(selector, devices).caps;
+}
+
+int run(const Options& options, const std::set<std::string>& from_file) {
+  const train::TrainConfig config = options.flags.config(from_file);
+  config.validate();
+  const models::ViTConfig model = config.training_model();
+  const nn::Graph graph = models::vit_training_graph(model, static_cast<float>(config.smoothing));
+  const nn::GraphReport report = nn::report(graph, caps_of(config.device), config.batch_size, nn::Mode::training);
+  if (options.dot) {
+    print_dot(graph, report);
+  } else if (options.json) {
+    print_json(report, model, config.batch_size);
+  } else {
+    print_table(report, config.model_name, config.batch_size);
+  }
+  return exit_done;
+}
+
+}  // namespace
+
+Command add_model(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = root.add_subcommand("model", "Print a model's layers, shapes, parameters, FLOPs and memory");
+  using Group = train::OptionGroup;
+  options->flags.add(*app, {Group::model, Group::mask});
+  options->flags.add(*app, {"batch-size", "smoothing", "device"});
+  app->add_flag("--dot", options->dot, "print the graph for Graphviz: vitcl model --dot | dot -Tsvg > model.svg");
+  add_config_file(*app, *options);
+  add_json(*app, *options);
+  add_quiet(*app, *options);
+  return {app, [options, app, &root] { return run(*options, complete_options(root, *app)); }};
+}
+
+}  // namespace vitcl::cli

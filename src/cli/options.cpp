@@ -1,0 +1,164 @@
+#include "options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "vitcl/backend/error.hpp"
+
+namespace vitcl::cli {
+namespace {
+
+struct EnvironmentOption {
+  const char* option;
+  const char* variable;
+};
+constexpr std::array environment_options = {EnvironmentOption{"--device", "VITCL_DEVICE"}};
+
+/// $VITCL_DATA_DIR is one of the places where data is looked for, not --data-dir, which is the only one. It still wins
+/// over a file.
+bool is_set_by_environment(const std::string& name) {
+  const char* folder = name == "data-dir" ? std::getenv("VITCL_DATA_DIR") : nullptr;
+  return folder != nullptr && *folder != '\0';
+}
+
+void fill(CLI::Option& option, const std::vector<std::string>& values) {
+  for (const std::string& value : values) option.add_result(value);
+  option.run_callback();
+}
+
+/// Options before the sub-command mean the same as behind it.
+void inherit(const CLI::App& root, CLI::App& command) {
+  for (const CLI::Option* outer : root.get_options()) {
+    if (outer->count() == 0 || !outer->get_configurable()) continue;
+    CLI::Option* inner = command.get_option_no_throw(outer->get_name());
+    if (inner == nullptr) throw CLI::ExtrasError(command.get_name(), {outer->get_name()});
+    if (inner->count() == 0) fill(*inner, outer->results());
+  }
+}
+
+void read_environment(CLI::App& command) {
+  for (const EnvironmentOption& entry : environment_options) {
+    CLI::Option* option = command.get_option_no_throw(entry.option);
+    const char* value = std::getenv(entry.variable);
+    if (option != nullptr && option->count() == 0 && value != nullptr && *value != '\0') fill(*option, {value});
+  }
+}
+
+std::vector<const CLI::App*> commands(const CLI::App& root) {
+  return root.get_subcommands([](const CLI::App*) { return true; });
+}
+
+bool is_known(const CLI::App& root, const std::string& flag) {
+  auto all = commands(root);
+  return std::any_of(all.begin(), all.end(),
+                     [&](const CLI::App* app) { return app->get_option_no_throw(flag) != nullptr; });
+}
+
+bool is_command(const CLI::App& root, const std::string& name) {
+  auto all = commands(root);
+  return std::any_of(all.begin(), all.end(), [&](const CLI::App* app) { return app->get_name() == name; });
+}
+
+/// Keys stand at the top, for every sub-command, or in a section [train], [eval], ... for one.
+std::set<std::string> read_file(const CLI::App& root, CLI::App& command, const std::string& path) {
+  std::set<std::string> set;
+  for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_file(path)) {
+    if (item.name == "++" || item.name == "--") continue;  // a section's bounds
+    std::string name = item.name;
+    std::replace(name.begin(), name.end(), '_', '-');
+    bool in_section = item.parents.size() == 1 && is_command(root, item.parents[0]);
+    if (!is_known(root, "--" + name) || (!item.parents.empty() && !in_section)) {
+      throw CLI::ConfigError("--config " + path + ": there is no option " + item.fullname());
+    }
+    CLI::Option* option = command.get_option_no_throw("--" + name);
+    bool meant = option != nullptr && (!in_section || item.parents[0] == command.get_name());
+    if (!meant || option->count() > 0 || is_set_by_environment(name)) continue;
+    fill(*option, item.inputs);
+    set.insert(name);
+  }
+  return set;
+}
+
+std::string group_title(train::OptionGroup group) {
+  switch (group) {
+    case train::OptionGroup::model:
+      return "Model";
+    case train::OptionGroup::mask:
+      return "Masking";
+    case train::OptionGroup::data:
+      return "Data";
+    case train::OptionGroup::training:
+      return "Training";
+    case train::OptionGroup::device:
+      break;
+  }
+  return "Device";
+}
+
+}  // namespace
+
+void add_quiet(CLI::App& app, CommonOptions& options) {
+  app.add_flag("--quiet", options.quiet, "no progress, results only");
+}
+void add_profile(CLI::App& app, CommonOptions& options) {
+  app.add_flag("--profile", options.profile, "time every kernel and print a table at the end");
+}
+void add_json(CLI::App& app, CommonOptions& options) { app.add_flag("--json", options.json, "print JSON"); }
+void add_config_file(CLI::App& app, CommonOptions& options) {
+  app.add_option("--config", options.config_file,
+                 "TOML file with options by their long names; flags and the environment win over it")
+      ->option_text("FILE")
+      ->take_last();
+}
+
+void ConfigFlags::add(CLI::App& app, const train::ConfigOption& option) {
+  std::string name(option.name), initial = train::get_option(train::TrainConfig{}, option);
+  if (initial == "true" || initial == "false") initial = initial == "true" ? "on" : "off";
+  std::string shown = train::accepted_values(option) + (initial.empty() ? "" : " [" + initial + "]");
+  options_[name] = app.add_option("--" + name, texts_[name], std::string(option.help))
+                       ->option_text(shown)
+                       ->group(group_title(option.group))
+                       ->take_last();
+}
+
+void ConfigFlags::add(CLI::App& app, std::initializer_list<std::string_view> names) {
+  for (std::string_view name : names) add(app, train::config_option(name));
+}
+
+void ConfigFlags::add(CLI::App& app, std::initializer_list<train::OptionGroup> groups) {
+  for (train::OptionGroup group : groups) {
+    for (const train::ConfigOption& option : train::config_options()) {
+      if (option.group == group) add(app, option);
+    }
+  }
+}
+
+train::OptionTexts ConfigFlags::collect(const std::set<std::string>& from_file, bool in_file) const {
+  train::OptionTexts texts;
+  for (const auto& [name, option] : options_) {
+    if (option->count() > 0 && from_file.contains(name) == in_file) texts[name] = texts_.at(name);
+  }
+  return texts;
+}
+
+train::OptionTexts ConfigFlags::given(const std::set<std::string>& from_file) const {
+  return collect(from_file, false);
+}
+
+train::TrainConfig ConfigFlags::config(const std::set<std::string>& from_file) const {
+  train::TrainConfig config;
+  apply_options(config, collect(from_file, true));
+  apply_options(config, given(from_file));
+  return config;
+}
+
+std::set<std::string> complete_options(CLI::App& root, CLI::App& command) {
+  inherit(root, command);
+  read_environment(command);
+  CLI::Option* file = command.get_option_no_throw("--config");
+  if (file == nullptr || file->count() == 0) return {};
+  return read_file(root, command, file->as<std::string>());
+}
+
+}  // namespace vitcl::cli

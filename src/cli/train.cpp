@@ -1,0 +1,194 @@
+// vitcl train: a new run, or an old one that goes on.
+#include <ctime>
+#include <filesystem>
+#include <memory>
+
+#include "command.hpp"
+#include "console.hpp"
+#include "device_report.hpp"
+#include "options.hpp"
+#include "progress_view.hpp"
+#include "stop_signal.hpp"
+#include "vitcl/backend/error.hpp"
+#include "vitcl/train/trainer.hpp"
+
+namespace vitcl::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct Options : CommonOptions {
+  ConfigFlags flags;
+  std::string output, resume;
+  bool overwrite = false;
+};
+
+/// "runs/20250131-235959", with a number behind it where that is taken.
+fs::path default_output() {
+  char text[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm calendar{};
+  localtime_r(&now, &calendar);
+  const std::string name(text, std::strftime(text, sizeof(text), "%Y%m%d-%H%M%S", &calendar));
+  fs::path path = fs::path("runs") / name;
+  for (int i = 2; fs::exists(path); ++i) path = fs::path("runs") / fmt::format("{}-{}", name, i);
+  return path;
+}
+
+/// The saved configuration with what the command line may change of it.
+train::TrainConfig resumed_config(const Options& options, const train::RunFolder& folder) {
+  if (!options.output.empty() || options.overwrite || !options.config_file.empty()) {
+    throw UsageError(
+        "--resume goes on in its own folder with its own configuration: leave out --output, --overwrite "
+        "and --config");
+  }
+  const train::TrainConfig saved = folder.read_config();
+  train::TrainConfig config = saved;
+  const train::OptionTexts given = options.flags.given({});
+  apply_options(config, given);
+  config.validate();
+  config.make_paths_absolute();
+  for (const auto& [name, text] : given) {
+    const train::ConfigOption& option = train::config_option(name);
+    const std::string before = get_option(saved, option), now = get_option(config, option);
+    if (before == now || option.changeable) continue;
+    throw UsageError(
+        fmt::format("--{} {}: the run {} was begun with {}, which --resume can't change; leave the option "
+                    "out, or begin a new run",
+                    name, text, folder.path().string(), before.empty() ? "nothing" : before));
+  }
+  if (config.epochs < saved.epochs) {
+    throw UsageError(fmt::format("--epochs {}: the run {} was begun with {}; --resume can only raise it", config.epochs,
+                                 folder.path().string(), saved.epochs));
+  }
+  return config;
+}
+
+void introduce(const Notes& note, train::Trainer& trainer, Device& device, const data::Dataset& dataset,
+               const fs::path& output) {
+  const train::TrainConfig& config = trainer.config();
+  note("device  {}", describe(device.info()));
+  note("data    {}: {} training and {} test images; {}", dataset.name, grouped(dataset.train.count),
+       grouped(dataset.test.count), dataset.source);
+  note("model   {}: {} parameters, {} x {} patches of {} x {} pixels", config.model_name,
+       grouped(trainer.parameters().trainable_count()), config.model.grid(), config.model.grid(),
+       config.model.patch_size, config.model.patch_size);
+  note("memory  {} on the device", in_bytes(static_cast<double>(device.allocated_bytes())));
+  note("output  {}", output.string());
+}
+
+void print_results(const train::Trainer& trainer, const train::EpochMetrics& last, double seconds,
+                   const train::RunFolder& folder) {
+  const train::Position& position = trainer.position();
+  print("test accuracy   {:.2f} % after epoch {} (best {:.2f} % after epoch {})\n", 100 * last.test_accuracy,
+        last.epoch, 100 * position.best_accuracy, position.best_epoch);
+  print("execution time  {:.1f} s\n", seconds);
+  print("checkpoint      {}\n", folder.last_checkpoint().string());
+}
+
+/// Passes everything on to the view and remembers the last epoch.
+class Recorder final : public train::TrainObserver {
+ public:
+  Recorder(bool quiet, size_t epochs) : view_(quiet, epochs) {}
+  void on_progress(const train::Progress& progress) override { view_.on_progress(progress); }
+  void on_evaluation_start() override { view_.on_evaluation_start(); }
+  void on_epoch(const train::EpochMetrics& metrics, bool best) override {
+    view_.on_epoch(metrics, best);
+    last_ = metrics;
+  }
+  const train::EpochMetrics& last() const { return last_; }
+
+ private:
+  ProgressView view_;
+  train::EpochMetrics last_;
+};
+
+int report_end(train::Outcome outcome, const train::Trainer& trainer, const train::EpochMetrics& last, double seconds,
+               const train::RunFolder& folder, const Notes& note) {
+  if (outcome == train::Outcome::interrupted) {
+    note("interrupted after step {}; everything is saved. To go on: vitcl train --resume {}", trainer.position().step,
+         folder.path().string());
+    return exit_interrupted;
+  }
+  print_results(trainer, last, seconds, folder);
+  return exit_done;
+}
+
+/// Trains what is left of the run in `folder`.
+int train_on(train::Trainer& trainer, Device& device, const train::RunFolder& folder, const Options& options) {
+  const auto start = Clock::now();
+  const std::atomic<bool>& stop = catch_stop_signals();
+  Recorder recorder(options.quiet, trainer.config().epochs);
+  const train::Outcome outcome = trainer.run(&folder, recorder, stop);
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const int code = report_end(outcome, trainer, recorder.last(), seconds, folder, Notes(options.quiet));
+  if (options.profile) print_profile(device);
+  return code;
+}
+
+int start_run(const Options& options, const std::set<std::string>& from_file) {
+  train::TrainConfig config = options.flags.config(from_file);
+  config.validate();
+  config.make_paths_absolute();
+  const data::Dataset dataset = train::load_data(config);
+  train::require_fitting(config.model, dataset);
+  Device device(select_device(config.device), {.profile = options.profile});
+  train::Trainer trainer(device, config, dataset);
+  const fs::path output = options.output.empty() ? default_output() : fs::path(options.output);
+  const train::RunFolder folder =
+      train::RunFolder::create(output, options.overwrite, train::run_bytes(config, dataset.train.count));
+  introduce(Notes(options.quiet), trainer, device, dataset, output);
+  return train_on(trainer, device, folder, options);
+}
+
+int resume_run(const Options& options) {
+  const train::RunFolder folder = train::RunFolder::open(options.resume);
+  const train::TrainConfig config = resumed_config(options, folder);
+  const data::Dataset dataset = train::load_data(config);
+  train::require_fitting(config.model, dataset);
+  Device device(select_device(config.device), {.profile = options.profile});
+  train::Trainer trainer(device, config, dataset);
+  const Notes note(options.quiet);
+  if (const auto file = folder.newest_checkpoint()) {
+    const train::Checkpoint checkpoint = train::load_checkpoint(*file);
+    trainer.restore(checkpoint, *file);
+    if (checkpoint.device != device.info().name) {
+      note("this run was on {}; on another device its results are close but not the same to the bit",
+           checkpoint.device);
+    }
+  }
+  const train::Position& position = trainer.position();
+  if (position.epochs >= config.epochs) {
+    print("the run {} is finished: {} epochs, best test accuracy {:.2f} % after epoch {}; --epochs N trains on\n",
+          options.resume, position.epochs, 100 * position.best_accuracy, position.best_epoch);
+    return exit_done;
+  }
+  introduce(note, trainer, device, dataset, folder.path());
+  note("resume  after step {}, {} of {} epochs complete", position.step, position.epochs, config.epochs);
+  return train_on(trainer, device, folder, options);
+}
+
+}  // namespace
+
+Command add_train(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = root.add_subcommand("train", "Train a model, or go on with a run");
+  app->add_option("--output", options->output, "folder for the run [runs/DATE-TIME]; must be new or empty")
+      ->option_text("RUN")
+      ->take_last();
+  app->add_flag("--overwrite", options->overwrite, "replace the run in --output");
+  app->add_option("--resume", options->resume, "go on with the run in this folder, with its saved configuration")
+      ->option_text("RUN");
+  using Group = train::OptionGroup;
+  options->flags.add(*app, {Group::device, Group::training, Group::data, Group::model, Group::mask});
+  add_config_file(*app, *options);
+  add_quiet(*app, *options);
+  add_profile(*app, *options);
+  return {app, [options, app, &root] {
+            const std::set<std::string> from_file = complete_options(root, *app);
+            return options->resume.empty() ? start_run(*options, from_file) : resume_run(*options);
+          }};
+}
+
+}  // namespace vitcl::cli
