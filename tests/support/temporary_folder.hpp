@@ -47,17 +47,4 @@ inline std::vector<uint8_t> read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-/// The text of the error of type E that `action` throws; a complaint where it throws none or another.
-template <class E, class Action>
-std::string error_of(Action&& action) {
-  try {
-    action();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    return std::string("an error of another type: ") + error.what();
-  }
-  return "no error";
-}
-
 }  // namespace vitcl::test
