@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, AttentionTest, all_devices(), device_name);
 TEST_P(AttentionTest, LargeScoresDoNotOverflow) {
   const AttentionCase shape(1, 2, 1, 1);
   const Tensor qkv = tensor({100, 125, 3, -1, -125, 5}, {1, 2, 3});
-  const Tensor out = tensor({1, 2, 1}), logsumexp = tensor({1, 1, 2}), dout = tensor({1, 1}, {1, 2, 1});
+  const Tensor out = tensor({1, 2, 1}), logsumexp = tensor({1, 1, 2}), dout = tensor({1, 2}, {1, 2, 1});
   const Tensor dqkv = tensor({1, 2, 3}), workspace = tensor({2});
   const ops::AttentionOptions options{.heads = 1, .scale = 1};
   for (const std::string& implementation : implementations(shape)) {
