@@ -63,7 +63,7 @@ Value add_vit(Graph& graph, const ViTConfig& c) {
   }
   if (c.pooled_norm) x = graph.add<nn::LayerNorm>("pooled_norm", {x}, c.dim, c.norm_epsilon);
   const Value logits = classify(graph, c, x);
-  graph.keep(logits);
+  graph.keep(logits, "logits");
   return logits;
 }
 

@@ -12,7 +12,7 @@ Value Graph::input(std::string name, Shape sample_shape, DType dtype) {
   const Value value = add(std::move(name), nullptr, {});
   nodes_.back().sample_shape = std::move(sample_shape);
   nodes_.back().dtype = dtype;
-  kept_.push_back(value.id);
+  keep(value);
   return value;
 }
 
@@ -29,7 +29,13 @@ Value Graph::add(std::string name, std::shared_ptr<const Layer> layer, const std
   return {nodes_.size() - 1};
 }
 
-void Graph::keep(Value value) { kept_.push_back(value.id); }
+void Graph::keep(Value value) { keep(value, nodes_.at(value.id).name); }
+
+void Graph::keep(Value value, std::string name) { kept_.push_back({value.id, std::move(name)}); }
+
+bool Graph::keeps(size_t id) const {
+  return std::any_of(kept_.begin(), kept_.end(), [&](const auto& kept) { return kept.id == id; });
+}
 
 void Graph::set_loss(Value value) {
   loss_ = value.id;

@@ -125,12 +125,11 @@ Plan::Plan(const Graph& graph, Parameters& parameters, Queue& queue, size_t batc
     recorder.forward(queue);
     if (mode == Mode::training) recorder.backward(queue, parameter_mode);
   });
-  for (const size_t kept : graph.kept()) {
-    const std::string& name = graph.nodes()[kept].name;
-    tensors_[name] = recorder.value(kept);
-    const auto saved = recorder.saved(kept);
+  for (const auto& [id, name] : graph.kept()) {
+    tensors_[name] = recorder.value(id);
+    const auto saved = recorder.saved(id);
     for (size_t k = 0; k < saved.size(); ++k) {
-      tensors_[name + "/" + schedule.nodes[kept].plan.saved[k].name] = saved[k];
+      tensors_[name + "/" + schedule.nodes[id].plan.saved[k].name] = saved[k];
     }
   }
 }

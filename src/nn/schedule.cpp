@@ -35,9 +35,6 @@ class Scheduler {
   const Graph::Node& node(size_t i) const { return graph_.nodes()[i]; }
   ScheduledNode& scheduled(size_t i) { return schedule_.nodes[i]; }
   size_t backward_step(size_t i) const { return end_ - 1 - i; }
-  bool is_kept(size_t i) const {
-    return std::find(graph_.kept().begin(), graph_.kept().end(), i) != graph_.kept().end();
-  }
 
   Slot new_slot(size_t bytes, size_t first, size_t last) {
     schedule_.slots.push_back({std::max<size_t>(bytes, 1), first, last});
@@ -82,7 +79,7 @@ class Scheduler {
   }
 
   size_t last_read(size_t i) {
-    if (is_kept(i) || !node(i).layer) return end_;  // inputs keep what the caller put there
+    if (graph_.keeps(i) || !node(i).layer) return end_;  // inputs keep what the caller put there
     size_t last = i;
     if (scheduled(i).runs_backward && scheduled(i).plan.backward_reads_output) last = backward_step(i);
     for (const size_t c : consumers_[i]) {
@@ -98,7 +95,7 @@ class Scheduler {
       const bool is_input = !node(i).layer;
       s.value = new_slot(s.shape.elements() * size_of(node(i).dtype), is_input ? 0 : i, last_read(i));
       for (const auto& saved : s.plan.saved) {
-        const size_t last = is_kept(i) ? end_ : s.runs_backward ? backward_step(i) : i;
+        const size_t last = graph_.keeps(i) ? end_ : s.runs_backward ? backward_step(i) : i;
         s.saved.push_back(new_slot(saved.shape.elements() * size_of(saved.dtype), i, last));
       }
       if (s.plan.workspace_bytes == 0) continue;

@@ -26,6 +26,11 @@ class Graph {
     DType dtype = DType::f32;
   };
 
+  struct Kept {
+    size_t id;
+    std::string name;
+  };
+
   /// A tensor (batch, sample_shape...) that the caller fills before each run. It gets no gradient.
   Value input(std::string name, Shape sample_shape, DType dtype = DType::f32);
   /// Appends a layer. Names are unique; throws UsageError otherwise.
@@ -35,13 +40,16 @@ class Graph {
   Value add(std::string name, const std::vector<Value>& inputs, Args&&... args) {
     return add(std::move(name), std::make_shared<const L>(std::forward<Args>(args)...), inputs);
   }
-  /// Keeps this value readable after a run; others may have been overwritten.
+  /// Keeps this value readable after a run, under the node's name or another; others may have been overwritten.
   void keep(Value value);
+  void keep(Value value, std::string name);
   /// Training differentiates the mean of this value; its layer must be a loss. Also kept.
   void set_loss(Value value);
 
   const std::vector<Node>& nodes() const { return nodes_; }
-  const std::vector<size_t>& kept() const { return kept_; }
+  /// Inputs and kept values.
+  const std::vector<Kept>& kept() const { return kept_; }
+  bool keeps(size_t id) const;
   std::optional<size_t> loss() const { return loss_; }
   /// The index of the node of that name. Throws UsageError where there is none.
   size_t find(const std::string& name) const;
@@ -50,7 +58,7 @@ class Graph {
 
  private:
   std::vector<Node> nodes_;
-  std::vector<size_t> kept_;
+  std::vector<Kept> kept_;
   std::optional<size_t> loss_;
 };
 
