@@ -70,37 +70,40 @@ inline void transpose_halves(float8* r) {
   const float8 b = (float8)(r[0].s2, r[1].s2, r[0].s3, r[1].s3, r[0].s6, r[1].s6, r[0].s7, r[1].s7);
   const float8 c = (float8)(r[2].s0, r[3].s0, r[2].s1, r[3].s1, r[2].s4, r[3].s4, r[2].s5, r[3].s5);
   const float8 d = (float8)(r[2].s2, r[3].s2, r[2].s3, r[3].s3, r[2].s6, r[3].s6, r[2].s7, r[3].s7);
-  r[0] = (float8)(a.s01, c.s01, a.s45, c.s45);
-  r[1] = (float8)(a.s23, c.s23, a.s67, c.s67);
-  r[2] = (float8)(b.s01, d.s01, b.s45, d.s45);
-  r[3] = (float8)(b.s23, d.s23, b.s67, d.s67);
+  r[0] = (float8)(a.s0, a.s1, c.s0, c.s1, a.s4, a.s5, c.s4, c.s5);
+  r[1] = (float8)(a.s2, a.s3, c.s2, c.s3, a.s6, a.s7, c.s6, c.s7);
+  r[2] = (float8)(b.s0, b.s1, d.s0, d.s1, b.s4, b.s5, d.s4, d.s5);
+  r[3] = (float8)(b.s2, b.s3, d.s2, d.s3, b.s6, b.s7, d.s6, d.s7);
 }
 
-#if LANES == 16
-#define VITCL_JOIN_LANES(block) ((float16)((block)[0], (block)[1]))
-#else
-#define VITCL_JOIN_LANES(block) ((block)[0])
-#endif
+// Four columns of the eight rows that start at `row`.
+inline void load_halves(float8* r, const __global float* source, const ulong* row) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    r[i].lo = vload4(0, source + row[i]);
+    r[i].hi = vload4(0, source + row[i + 4]);
+  }
+  transpose_halves(r);
+}
 
 // columns[c], lane l = source[row[l] + c] for c < count.
 inline void gather_rows(floatL* columns, const __global float* source, const ulong* row, int count) {
   int c = 0;
   for (; c + 4 <= count; c += 4) {
-    float8 block[4][LANES / 8];
+    float8 first[4];
+    load_halves(first, source + c, row);
+#if LANES == 16
+    float8 second[4];
+    load_halves(second, source + c, row + 8);
 #pragma unroll
-    for (int h = 0; h < LANES / 8; ++h) {
-      float8 r[4];
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const __global float* from = source + c;
-        r[i] = (float8)(vload4(0, from + row[8 * h + i]), vload4(0, from + row[8 * h + i + 4]));
-      }
-      transpose_halves(r);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) block[i][h] = r[i];
+    for (int i = 0; i < 4; ++i) {
+      columns[c + i].lo = first[i];
+      columns[c + i].hi = second[i];
     }
+#else
 #pragma unroll
-    for (int i = 0; i < 4; ++i) columns[c + i] = VITCL_JOIN_LANES(block[i]);
+    for (int i = 0; i < 4; ++i) columns[c + i] = first[i];
+#endif
   }
   for (; c < count; ++c) {
     float* to = (float*)(columns + c);
