@@ -8,10 +8,9 @@
 #include "common/step.h"
 
 // one_minus_beta comes from the host, which knows it better than 1.0f - beta does.
-__kernel void adam(const __global float* gradients, const __global struct StepEntry* table,
-                   const __global int* cursor, float one_minus_beta1, float beta2, float one_minus_beta2,
-                   float epsilon, __global float* parameters, __global float* m, __global float* v, ulong n,
-                   ulong chunk) {
+__kernel void adam(const __global float* gradients, const __global struct StepEntry* table, const __global int* cursor,
+                   float one_minus_beta1, float beta2, float one_minus_beta2, float epsilon, __global float* parameters,
+                   __global float* m, __global float* v, ulong n, ulong chunk) {
   const struct StepEntry entry = table[*cursor];
   const float step_size = entry.learning_rate / entry.bias_correction1;
   VITCL_FOR_EACH(i, n, chunk) {

@@ -58,8 +58,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void cross_entropy(
   if (item == 0) {
     const float likelihood = log_sum - (own - largest);
     // Without smoothing a logit of -infinity must not make 0 * infinity.
-    loss[sample] =
-        smoothing == 0.0f ? likelihood : (1.0f - smoothing) * likelihood + smoothing / (float)classes * gap;
+    loss[sample] = smoothing == 0.0f ? likelihood : (1.0f - smoothing) * likelihood + smoothing / (float)classes * gap;
     correct[sample] = beaten == 0.0f && own == own;
   }
   if (has_gradient) {

@@ -20,8 +20,7 @@ static inline float element(const __global float* x, int transposed, int i, int 
 // Global size: n and m rounded up to TILE. Neighbours in dimension 0 read neighbours in memory in either layout.
 __kernel __attribute__((reqd_work_group_size(TILE, TILE, 1))) void gemm_local_tile(
     const __global float* restrict a, const __global float* restrict b, const __global float* restrict bias,
-    __global float* restrict c, int m, int n, int k, int a_transposed, int b_transposed, int has_bias,
-    int accumulate) {
+    __global float* restrict c, int m, int n, int k, int a_transposed, int b_transposed, int has_bias, int accumulate) {
   __local float left[TILE][TILE + 1], right[TILE][TILE + 1];
   const int x = (int)get_local_id(0), y = (int)get_local_id(1);
   const int row0 = (int)get_group_id(1) * TILE, column0 = (int)get_group_id(0) * TILE;

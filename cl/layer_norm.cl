@@ -30,8 +30,8 @@ static inline float16 keep_lanes(float16 value, int c, int dim) {
 }
 
 __kernel void layer_norm_forward(const __global float* x, const __global float* weight, const __global float* bias,
-                                 float epsilon, __global float* y, __global float* mean, __global float* rstd,
-                                 int rows, int dim, int block) {
+                                 float epsilon, __global float* y, __global float* mean, __global float* rstd, int rows,
+                                 int dim, int block) {
   const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
   for (int r = first; r < last; ++r) {
     const __global float* x_row = x + (ulong)r * dim;
@@ -93,8 +93,8 @@ __kernel void layer_norm_backward(const __global float* dy, const __global float
 #else
 
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void layer_norm_forward(
-    const __global float* x, const __global float* weight, const __global float* bias, float epsilon,
-    __global float* y, __global float* mean, __global float* rstd, int dim) {
+    const __global float* x, const __global float* weight, const __global float* bias, float epsilon, __global float* y,
+    __global float* mean, __global float* rstd, int dim) {
   __local float scratch[GROUP];
   const ulong r = get_group_id(0);
   const int item = (int)get_local_id(0);

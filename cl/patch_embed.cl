@@ -7,7 +7,8 @@
 #include "common/flat.h"
 
 // images (batch, channels, side, side) to patches (batch, grid * grid, patch * patch * channels), order (p1 p2 c).
-// Dimension 0: `lines` pixel lines of one patch; 1: the patch; 2: the image. `border` pixels of padding lie left and above.
+// Dimension 0: `lines` pixel lines of one patch; 1: the patch; 2: the image. `border` pixels of padding lie left and
+// above.
 __kernel void cut_patches(const __global float* images, __global float* patches, int channels, int side, int patch,
                           int grid, int border, float pad_value, int lines) {
   const int cell = (int)get_global_id(1), image = (int)get_global_id(2);
@@ -27,8 +28,8 @@ __kernel void cut_patches(const __global float* images, __global float* patches,
   }
 }
 
-// For the n elements behind `offset` in each image's tokens: tokens = source + positions. The source has `source_stride`
-// elements an image, 0 for the class token, which all images share. Dimension 1: the image.
+// For the n elements behind `offset` in each image's tokens: tokens = source + positions. The source has
+// `source_stride` elements an image, 0 for the class token, which all images share. Dimension 1: the image.
 __kernel void embed_tokens_forward(const __global float* source, ulong source_stride, const __global float* positions,
                                    __global float* tokens, ulong token_stride, ulong offset, ulong n, ulong chunk) {
   const ulong image = get_global_id(1);

@@ -1,5 +1,5 @@
-// From tokens (batch, tokens, dim) to one vector (batch, dim) an image: the class token or the mean of the visible ones.
-// In all kernels dimension 0 is the feature and dimension 1 the image.
+// From tokens (batch, tokens, dim) to one vector (batch, dim) an image: the class token or the mean of the visible
+// ones. In all kernels dimension 0 is the feature and dimension 1 the image.
 //
 // WIDTH: see common/flat.h
 #ifndef WIDTH

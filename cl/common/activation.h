@@ -13,24 +13,24 @@
 // e^(x + tail), |tail| small against 1: x + tail = n ln 2 + r with |r| <= ln 2 / 2 and e^r a minimax polynomial.
 // Adding 1.5 * 2^23 rounds to an integer that stands in the low bits. The clamp leaves NaN alone and lets the two-step
 // scaling run into 0, the subnormals and infinity by itself. ln 2 is split so that n times its upper part is exact.
-#define VITCL_DEFINE_EXP_SUM(NAME, F, I)                                                           \
-  static inline F NAME(F x, F tail) {                                                              \
-    const float round_to_integer = 12582912.0f;                                                    \
-    x = x < -104.0f ? (F)(-104.0f) : x;                                                            \
-    x = x > 89.0f ? (F)(89.0f) : x;                                                                \
-    const F shifted = vitcl_fma(x, (F)(1.44269504f), (F)(round_to_integer));                       \
-    const F n = shifted - round_to_integer;                                                        \
-    const F r = vitcl_fma(n, (F)(2.12194440e-4f), vitcl_fma(n, (F)(-0.693359375f), x)) + tail;     \
-    F p = vitcl_fma((F)(1.38144672e-3f), r, (F)(8.36878084e-3f));                                  \
-    p = vitcl_fma(p, r, (F)(4.16683927e-2f));                                                      \
-    p = vitcl_fma(p, r, (F)(1.66665196e-1f));                                                      \
-    p = vitcl_fma(p, r, (F)(4.99999940e-1f));                                                      \
-    p = vitcl_fma(p, r * r, r) + 1.0f;                                                             \
-    const I exponent = VITCL_AS_##I(shifted) - 0x4B400000;                                         \
-    const I half_exponent = exponent >> 1;                                                         \
-    const F scale1 = VITCL_AS_##F((half_exponent + 127) << 23);                                    \
-    const F scale2 = VITCL_AS_##F((exponent - half_exponent + 127) << 23);                         \
-    return p * scale1 * scale2;                                                                    \
+#define VITCL_DEFINE_EXP_SUM(NAME, F, I)                                                       \
+  static inline F NAME(F x, F tail) {                                                          \
+    const float round_to_integer = 12582912.0f;                                                \
+    x = x < -104.0f ? (F)(-104.0f) : x;                                                        \
+    x = x > 89.0f ? (F)(89.0f) : x;                                                            \
+    const F shifted = vitcl_fma(x, (F)(1.44269504f), (F)(round_to_integer));                   \
+    const F n = shifted - round_to_integer;                                                    \
+    const F r = vitcl_fma(n, (F)(2.12194440e-4f), vitcl_fma(n, (F)(-0.693359375f), x)) + tail; \
+    F p = vitcl_fma((F)(1.38144672e-3f), r, (F)(8.36878084e-3f));                              \
+    p = vitcl_fma(p, r, (F)(4.16683927e-2f));                                                  \
+    p = vitcl_fma(p, r, (F)(1.66665196e-1f));                                                  \
+    p = vitcl_fma(p, r, (F)(4.99999940e-1f));                                                  \
+    p = vitcl_fma(p, r * r, r) + 1.0f;                                                         \
+    const I exponent = VITCL_AS_##I(shifted) - 0x4B400000;                                     \
+    const I half_exponent = exponent >> 1;                                                     \
+    const F scale1 = VITCL_AS_##F((half_exponent + 127) << 23);                                \
+    const F scale2 = VITCL_AS_##F((exponent - half_exponent + 127) << 23);                     \
+    return p * scale1 * scale2;                                                                \
   }
 #define VITCL_AS_int as_int
 #define VITCL_AS_int16 as_int16
@@ -50,40 +50,40 @@ static inline float16 vitcl_exp16(float16 x) { return vitcl_exp_sum16(x, (float1
 // The upper tail Q(z) = 1 - Phi(z) is that factor times Mills' ratio, which decays slowly and is the polynomial in
 // (z - 2.5) / (z + 2.5) below over z + 2.5 (minimax, relative error 2e-8). Nothing cancels: the lower tail of the GELU,
 // x Phi(x) = x Q(-x), is as accurate as its middle.
-#define VITCL_DEFINE_NORMAL_TAIL(NAME, EXP_SUM, F, I)                                              \
-  static inline F NAME(F x, F* factor) {                                                           \
-    F z = fabs(x);                                                                                 \
-    z = z > 15.0f ? (F)(15.0f) : z;                                                                \
-    const F upper = VITCL_AS_##F(VITCL_AS_##I(z) & (I)(0xFFFFF000));                               \
-    *factor = EXP_SUM(-0.5f * upper * upper, -0.5f * (z - upper) * (z + upper));                   \
-    const F t = 1.0f / (z + 2.5f);                                                                 \
-    const F q = (z - 2.5f) * t;                                                                    \
-    F p = vitcl_fma((F)(-1.577023336e-04f), q, (F)(-3.116227978e-04f));                            \
-    p = vitcl_fma(p, q, (F)(6.844127206e-04f));                                                    \
-    p = vitcl_fma(p, q, (F)(2.523932663e-03f));                                                    \
-    p = vitcl_fma(p, q, (F)(-1.600830057e-03f));                                                   \
-    p = vitcl_fma(p, q, (F)(-1.638618546e-02f));                                                   \
-    p = vitcl_fma(p, q, (F)(9.235875743e-03f));                                                    \
-    p = vitcl_fma(p, q, (F)(1.319869788e-01f));                                                    \
-    p = vitcl_fma(p, q, (F)(-4.336920123e-01f));                                                   \
-    p = vitcl_fma(p, q, (F)(7.066566599e-01f));                                                    \
-    return *factor * (p * t);                                                                      \
+#define VITCL_DEFINE_NORMAL_TAIL(NAME, EXP_SUM, F, I)                            \
+  static inline F NAME(F x, F* factor) {                                         \
+    F z = fabs(x);                                                               \
+    z = z > 15.0f ? (F)(15.0f) : z;                                              \
+    const F upper = VITCL_AS_##F(VITCL_AS_##I(z) & (I)(0xFFFFF000));             \
+    *factor = EXP_SUM(-0.5f * upper * upper, -0.5f * (z - upper) * (z + upper)); \
+    const F t = 1.0f / (z + 2.5f);                                               \
+    const F q = (z - 2.5f) * t;                                                  \
+    F p = vitcl_fma((F)(-1.577023336e-04f), q, (F)(-3.116227978e-04f));          \
+    p = vitcl_fma(p, q, (F)(6.844127206e-04f));                                  \
+    p = vitcl_fma(p, q, (F)(2.523932663e-03f));                                  \
+    p = vitcl_fma(p, q, (F)(-1.600830057e-03f));                                 \
+    p = vitcl_fma(p, q, (F)(-1.638618546e-02f));                                 \
+    p = vitcl_fma(p, q, (F)(9.235875743e-03f));                                  \
+    p = vitcl_fma(p, q, (F)(1.319869788e-01f));                                  \
+    p = vitcl_fma(p, q, (F)(-4.336920123e-01f));                                 \
+    p = vitcl_fma(p, q, (F)(7.066566599e-01f));                                  \
+    return *factor * (p * t);                                                    \
   }
 
 VITCL_DEFINE_NORMAL_TAIL(vitcl_normal_tail, vitcl_exp_sum, float, int)
 VITCL_DEFINE_NORMAL_TAIL(vitcl_normal_tail16, vitcl_exp_sum16, float16, int16)
 
 // GELU: x Phi(x). Its derivative: Phi(x) + x phi(x), phi(x) = e^(-x^2 / 2) / sqrt(2 pi).
-#define VITCL_DEFINE_GELU(NAME, TAIL, F)                                                           \
-  static inline F NAME(F x) {                                                                      \
-    F factor;                                                                                      \
-    const F q = TAIL(x, &factor);                                                                  \
-    return x * (x < 0.0f ? q : 1.0f - q);                                                          \
-  }                                                                                                \
-  static inline F NAME##_derivative(F x) {                                                         \
-    F factor;                                                                                      \
-    const F q = TAIL(x, &factor);                                                                  \
-    return vitcl_fma(x, factor * 0.398942280f, x < 0.0f ? q : 1.0f - q);                           \
+#define VITCL_DEFINE_GELU(NAME, TAIL, F)                                 \
+  static inline F NAME(F x) {                                            \
+    F factor;                                                            \
+    const F q = TAIL(x, &factor);                                        \
+    return x * (x < 0.0f ? q : 1.0f - q);                                \
+  }                                                                      \
+  static inline F NAME##_derivative(F x) {                               \
+    F factor;                                                            \
+    const F q = TAIL(x, &factor);                                        \
+    return vitcl_fma(x, factor * 0.398942280f, x < 0.0f ? q : 1.0f - q); \
   }
 
 VITCL_DEFINE_GELU(vitcl_gelu, vitcl_normal_tail, float)

@@ -10,7 +10,7 @@
 // VITCL_FOR_EACH(i, n, chunk): i runs over the work-item's share of 0 .. n - 1, along dimension 0.
 #if WIDTH == 16
 typedef float16 floatW;
-#define VITCL_FOR_EACH(i, n, chunk)                                                                                  \
+#define VITCL_FOR_EACH(i, n, chunk) \
   for (ulong i = get_global_id(0) * (chunk), i##_end = min((ulong)(n), i + (ulong)(chunk)); i < i##_end; i += 16)
 #elif WIDTH == 1
 typedef float floatW;

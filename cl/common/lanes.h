@@ -35,8 +35,8 @@ typedef int8 intL;
 #endif
 
 // 2^x for x <= 127; exactly 0 from -127 down to -infinity, NaN at NaN. Largest error 1 ulp: x = n + r with |r| <= 1/2,
-// 2^r is a minimax polynomial. Adding 1.5 * 2^23 + 127 rounds to the integer n + 127 in the low bits, which shifted left
-// by 23 are the bits of 2^n, and of 0 for n = -127.
+// 2^r is a minimax polynomial. Adding 1.5 * 2^23 + 127 rounds to the integer n + 127 in the low bits, which shifted
+// left by 23 are the bits of 2^n, and of 0 for n = -127.
 inline floatL exp2_lanes(floatL x) {
   const float round_to_biased = 12583039.0f;
   x = -127.0f > x ? (floatL)(-127.0f) : x;
@@ -115,7 +115,8 @@ inline void store_row(float4 value, __global float* to, int accumulate) {
   vstore4(accumulate ? vload4(0, to) + value : value, 0, to);
 }
 
-// target[row[l] + c] = columns[c], lane l, for c < count and l < rows; added to what is there where `accumulate` is set.
+// target[row[l] + c] = columns[c], lane l, for c < count and l < rows; added to what is there where `accumulate` is
+// set.
 inline void scatter_rows(const floatL* columns, __global float* target, const ulong* row, int rows, int count,
                          int accumulate) {
   int c = 0;

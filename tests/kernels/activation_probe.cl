@@ -1,4 +1,5 @@
-// Every function of common/activation.h at n points, n a multiple of 16: both widths, one after the other in each result.
+// Every function of common/activation.h at n points, n a multiple of 16: both widths, one after the other in each
+// result.
 #include "common/activation.h"
 
 __kernel void activation_probe(const __global float* x, __global float* exps, __global float* logs,
