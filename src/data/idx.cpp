@@ -76,7 +76,8 @@ class IdxReader {
     const int came = gzread(file_.get(), bytes.data(), static_cast<unsigned>(bytes.size()));
     int error = Z_OK;
     const char* message = gzerror(file_.get(), &error);
-    if (came < 0 || (error != Z_OK && error != Z_BUF_ERROR)) fail(fmt::format("its gzip data is broken ({})", message));
+    if (error == Z_BUF_ERROR) fail("it is truncated: its gzip data ends early");
+    if (came < 0 || error != Z_OK) fail(fmt::format("its gzip data is broken ({})", message));
     return static_cast<size_t>(came);
   }
 

@@ -157,8 +157,23 @@ Dataset load_folder(const fs::path& folder) {
   return dataset;
 }
 
+/// Only as many as will be kept.
+Dataset draw_some_digits(const LoadOptions& options) {
+  constexpr size_t all_train = 60000, all_test = 10000;
+  const size_t train = options.train_samples == 0 ? all_train : std::min(options.train_samples, all_train);
+  const size_t test = options.test_samples == 0 ? all_test : std::min(options.test_samples, all_test);
+  return draw_digits(options.digits_seed, train, test);
+}
+
+void keep_first(Split& split, size_t samples) {
+  if (samples == 0 || samples >= split.count) return;
+  split.count = samples;
+  split.pixels.resize(samples * split.image_bytes());
+  split.labels.resize(samples);
+}
+
 Dataset load_named(const std::string& name, const LoadOptions& options) {
-  if (name == "digits") return draw_digits(options.digits_seed);
+  if (name == "digits") return draw_some_digits(options);
   if (const KnownSet* set = find_known(name)) return load_known(*set, options);
   if (std::error_code error; fs::is_directory(name, error)) return load_folder(name);
   throw DataError(fmt::format("there is no data set and no folder \"{}\"; wanted is one of {} or a folder of IDX files",
@@ -183,6 +198,8 @@ Dataset load_dataset(const std::string& name, const LoadOptions& options) {
   } else {
     dataset = load_named(name, options);
   }
+  keep_first(dataset.train, options.train_samples);
+  keep_first(dataset.test, options.test_samples);
   if (options.normalisation == Normalisation::unit) {
     std::fill(dataset.mean.begin(), dataset.mean.end(), 0.0F);
     std::fill(dataset.deviation.begin(), dataset.deviation.end(), 1.0F);
