@@ -123,7 +123,7 @@ void require_finite(const Checkpoint& checkpoint, const std::string& what) {
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+void save_checkpoint(const std::vector<std::filesystem::path>& paths, const Checkpoint& checkpoint) {
   try {
     require_finite(checkpoint, "the state at step " + std::to_string(checkpoint.position.step));
   } catch (const StorageError& error) {
@@ -134,7 +134,7 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   add_tensors(checkpoint.model, "", checkpoint.parameters, file.tensors);
   add_tensors(checkpoint.model, exp_avg_prefix, checkpoint.exp_avg, file.tensors);
   add_tensors(checkpoint.model, exp_avg_sq_prefix, checkpoint.exp_avg_sq, file.tensors);
-  io::write_safetensors(path, file);
+  for (const std::filesystem::path& path : paths) io::write_safetensors(path, file);
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path) {

@@ -41,6 +41,12 @@ ordered_json set_variables() {
   return variables;
 }
 
+#ifdef __clang__
+constexpr const char* compiler = __VERSION__;
+#else
+constexpr const char* compiler = "GCC " __VERSION__;
+#endif
+
 std::string now() {
   char text[32];
   std::time_t time = std::time(nullptr);
@@ -55,7 +61,7 @@ std::string now() {
 const char* version() { return VITCL_VERSION; }
 
 void RunFolder::write_environment(const DeviceInfo& device) const {
-  ordered_json environment = {{"vitcl", version()},         {"compiler", __VERSION__},
+  ordered_json environment = {{"vitcl", version()},         {"compiler", compiler},
                               {"written", now()},           {"system", describe_system()},
                               {"device", describe(device)}, {"variables", set_variables()}};
   io::write_text_file(path_ / "environment.json",

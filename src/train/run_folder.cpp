@@ -55,20 +55,6 @@ void require_space(const fs::path& path, const fs::path& part, size_t needed_byt
                   static_cast<double>(space.available) * 1e-6));
 }
 
-/// Gives `source` the second name `target`, replacing what had it; copies where the file system has no links.
-void publish(const fs::path& source, const fs::path& target) {
-  fs::path temporary = target.string() + ".link";
-  std::error_code error;
-  fs::remove(temporary, error);
-  fs::create_hard_link(source, temporary, error);
-  if (error) fs::copy_file(source, temporary, error);
-  if (!error) fs::rename(temporary, target, error);
-  if (error) {
-    throw StorageError(fmt::format("can't write {}: {}", target.string(), error.message()));
-  }
-  fs::remove(temporary, error);  // renaming a file onto another name of itself leaves both
-}
-
 }  // namespace
 
 void RunFolder::check(const fs::path& path, bool overwrite, size_t needed_bytes) {
@@ -140,10 +126,10 @@ TrainConfig RunFolder::read_config() const {
 }
 
 void RunFolder::save(const Checkpoint& state, bool best) const {
-  fs::path numbered = checkpoint(state.position.step);
-  save_checkpoint(numbered, state);
-  if (best) publish(numbered, best_checkpoint());
-  publish(numbered, last_checkpoint());
+  std::vector<fs::path> files = {checkpoint(state.position.step)};
+  if (best) files.push_back(best_checkpoint());
+  files.push_back(last_checkpoint());
+  save_checkpoint(files, state);
 }
 
 }  // namespace vitcl::train

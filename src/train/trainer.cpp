@@ -297,7 +297,7 @@ size_t run_bytes(const TrainConfig& config, size_t train_samples) {
     parameters += spec.shape.elements();
   }
   size_t steps = config.epochs * BatchCut(train_samples, config.batch_size).steps;
-  size_t saves = config.epochs + 2 + (config.checkpoint_every > 0 ? steps / config.checkpoint_every : 0);
+  size_t saves = config.epochs + 4 + (config.checkpoint_every > 0 ? steps / config.checkpoint_every : 0);
   return saves * checkpoint_bytes(parameters);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -13,6 +14,8 @@ struct LoadOptions {
   std::filesystem::path data_dir;  ///< look here and nowhere else; empty: in the usual places
   uint64_t digits_seed = 0;
   Normalisation normalisation = Normalisation::standard;
+  size_t train_samples = 0;  ///< keep the first so many training images; 0: all
+  size_t test_samples = 0;
   std::filesystem::path system_dir = "/usr/share/datasets";  ///< where Debian's data packages put their files
 };
 

@@ -35,11 +35,11 @@ struct Checkpoint {
   double lr = 0;
 };
 
-/// Writes one safetensors file: the parameters under the names and in the shapes of the article's PyTorch state_dict,
-/// Adam's moments as "optimizer.exp_avg.NAME" and "optimizer.exp_avg_sq.NAME", everything else as text in the file's
-/// metadata. No time is stored: equal states give equal bytes. Throws NumericsError, writing nothing, where a value is
-/// not finite, and StorageError where the file can't be written.
-void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+/// Writes a safetensors file under each of `paths`, in this order: the parameters under the names and in the shapes of
+/// the article's PyTorch state_dict, Adam's moments as "optimizer.exp_avg.NAME" and "optimizer.exp_avg_sq.NAME",
+/// everything else as text in the file's metadata. No time is stored: equal states give equal bytes. Throws
+/// NumericsError, writing nothing, where a value is not finite, and StorageError where a file can't be written.
+void save_checkpoint(const std::vector<std::filesystem::path>& paths, const Checkpoint& checkpoint);
 
 /// Throws StorageError naming the file and the tensor or entry that is missing, unknown, of the wrong shape or not
 /// finite.
