@@ -70,10 +70,10 @@ inline void transpose_halves(float8* r) {
   const float8 b = (float8)(r[0].s2, r[1].s2, r[0].s3, r[1].s3, r[0].s6, r[1].s6, r[0].s7, r[1].s7);
   const float8 c = (float8)(r[2].s0, r[3].s0, r[2].s1, r[3].s1, r[2].s4, r[3].s4, r[2].s5, r[3].s5);
   const float8 d = (float8)(r[2].s2, r[3].s2, r[2].s3, r[3].s3, r[2].s6, r[3].s6, r[2].s7, r[3].s7);
-  r[0] = (float8)(a.s0, a.s1, c.s0, c.s1, a.s4, a.s5, c.s4, c.s5);
-  r[1] = (float8)(a.s2, a.s3, c.s2, c.s3, a.s6, a.s7, c.s6, c.s7);
-  r[2] = (float8)(b.s0, b.s1, d.s0, d.s1, b.s4, b.s5, d.s4, d.s5);
-  r[3] = (float8)(b.s2, b.s3, d.s2, d.s3, b.s6, b.s7, d.s6, d.s7);
+  r[0].s0145 = a.s0145, r[0].s2367 = c.s0145;
+  r[1].s0145 = a.s2367, r[1].s2367 = c.s2367;
+  r[2].s0145 = b.s0145, r[2].s2367 = d.s0145;
+  r[3].s0145 = b.s2367, r[3].s2367 = d.s2367;
 }
 
 // Four columns of the eight rows that start at `row`.
