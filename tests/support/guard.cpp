@@ -26,20 +26,12 @@ std::vector<uint8_t> guard_pattern(size_t bytes) {
   return pattern;
 }
 
-/// Oclgrind 21.10 numbers a new buffer like a released one and keeps the old, maybe shorter, record of which bytes are
-/// initialised: what lies behind its end always reads as uninitialised. So there no buffer is released.
-void keep_forever(const Buffer& buffer) {
-  static std::vector<Buffer> kept;
-  kept.push_back(buffer);
-}
-
 }  // namespace
 
 GuardedTensor::GuardedTensor(Device& device, const Shape& shape, DType dtype) : guarded_(!is_oclgrind(device.info())) {
   const size_t bytes = std::max<size_t>(shape.elements() * size_of(dtype), 1);
   if (!guarded_) {
     memory_ = device.allocate(bytes);
-    keep_forever(memory_);
     tensor_ = Tensor(memory_, shape, dtype);
     return;
   }
