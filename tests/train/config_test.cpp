@@ -1,0 +1,110 @@
+#include "vitcl/train/config.hpp"
+
+#include "support/errors.hpp"
+#include "vitcl/backend/error.hpp"
+
+namespace vitcl::test {
+namespace {
+
+using train::apply_options;
+using train::TrainConfig;
+
+std::string refusal(const train::OptionTexts& texts) {
+  return error_of<UsageError>([&] {
+    TrainConfig config;
+    apply_options(config, texts);
+    config.validate();
+  });
+}
+
+TEST(Config, DefaultsAreTheArticles) {
+  const TrainConfig config;
+  config.validate();
+  EXPECT_EQ(config.model, models::preset("article"));
+  EXPECT_EQ(config.epochs, 25U);
+  EXPECT_EQ(config.batch_size, 100U);
+  EXPECT_EQ(config.lr, 0.003);
+}
+
+TEST(Config, SurvivesTheRoundTripThroughToml) {
+  TrainConfig config;
+  apply_options(config, {{"model", "tiny"},
+                         {"pool", "mean"},
+                         {"image-size", "30"},
+                         {"head", "mlp"},
+                         {"attention-scale", "head_dim"},
+                         {"position", "sincos"},
+                         {"norm-epsilon", "1e-12"},
+                         {"mask-ratio", "0.25"},
+                         {"data", "/with a \"quote\", a # and a \\"},
+                         {"normalize", "off"},
+                         {"lr", "0.00017"},
+                         {"seed", "18446744073709551615"},
+                         {"checkpoint-every", "7"},
+                         {"device", "a, b = c"}});
+  EXPECT_EQ(train::config_from_toml(train::to_toml(config), "config.toml"), config);
+}
+
+TEST(Config, EveryOptionRoundTripsByItself) {
+  for (const train::ConfigOption& option : train::config_options()) {
+    TrainConfig config;
+    const std::string text = train::get_option(config, option);
+    apply_options(config, {{std::string(option.name), text}});
+    EXPECT_EQ(config, TrainConfig{}) << option.name;
+  }
+}
+
+TEST(Config, MeanPoolingDropsTheClassTokenUnlessAsked) {
+  TrainConfig config;
+  apply_options(config, {{"pool", "mean"}});
+  EXPECT_FALSE(config.model.class_token);
+  apply_options(config, {{"pool", "mean"}, {"class-token", "on"}});
+  EXPECT_TRUE(config.model.class_token);
+}
+
+TEST(Config, APresetResetsWhatAnEarlierLayerChose) {
+  TrainConfig config;
+  apply_options(config, {{"dim", "32"}});
+  apply_options(config, {{"model", "tiny"}, {"depth", "2"}});
+  EXPECT_EQ(config.model.dim, models::preset("tiny").dim);
+  EXPECT_EQ(config.model.depth, 2U);
+}
+
+TEST(Config, RefusalsNameTheOptionAndWhatItTakes) {
+  EXPECT_TRUE(says(refusal({{"epochs", "many"}}), {"--epochs", "many", "whole number"}));
+  EXPECT_TRUE(says(refusal({{"epochs", "-1"}}), {"--epochs"}));
+  EXPECT_TRUE(says(refusal({{"epochs", "0"}}), {"--epochs", "at least 1"}));
+  EXPECT_TRUE(says(refusal({{"lr", "nan"}}), {"--lr"}));
+  EXPECT_TRUE(says(refusal({{"lr", "0.1x"}}), {"--lr"}));
+  EXPECT_TRUE(says(refusal({{"pool", "max"}}), {"--pool", "max", "cls or mean"}));
+  EXPECT_TRUE(says(refusal({{"model", "huge"}}), {"huge", "article"}));
+  EXPECT_TRUE(says(refusal({{"heads", "7"}}), {"heads", "64"}));
+  EXPECT_TRUE(says(refusal({{"recipe", "best"}}), {"--recipe", "article"}));
+  EXPECT_TRUE(says(refusal({{"no-such", "1"}}), {"no-such"}));
+  EXPECT_TRUE(says(refusal({{"patch-size", "16"}, {"pad", "error"}}), {"--pad", "28", "16"}));
+}
+
+TEST(Config, AMaskHasOneCharacterAPatch) {
+  EXPECT_TRUE(says(refusal({{"patch-mask", "0110"}}), {"--patch-mask", "4 characters", "16"}));
+  EXPECT_TRUE(says(refusal({{"patch-mask", "01100110011001x0"}}), {"--patch-mask", "0 and 1"}));
+  EXPECT_TRUE(says(refusal({{"patch-mask", "0110011001100110"}, {"mask-ratio", "0.5"}}), {"--mask-ratio"}));
+  EXPECT_EQ(refusal({{"patch-mask", "0110011001100110"}}), "no error");
+}
+
+TEST(Config, OnlyTrainingSeesARandomMask) {
+  TrainConfig config;
+  config.mask_ratio = 0.5;
+  EXPECT_TRUE(config.training_model().masked);
+  EXPECT_FALSE(config.evaluation_model().masked);
+}
+
+TEST(Config, ABrokenFileIsNamedWithTheLine) {
+  const std::string text = "epochs = 3\nthis is not TOML\n";
+  EXPECT_TRUE(says(error_of<StorageError>([&] { train::config_from_toml(text, "run/config.toml"); }),
+                   {"run/config.toml:2", "this is not TOML"}));
+  EXPECT_TRUE(says(error_of<StorageError>([] { train::config_from_toml("epochs = \"3\n", "f"); }), {"f:1"}));
+  EXPECT_TRUE(says(error_of<StorageError>([] { train::config_from_toml("colour = \"red\"\n", "f"); }), {"colour"}));
+}
+
+}  // namespace
+}  // namespace vitcl::test
