@@ -54,6 +54,23 @@ TEST_P(LinearTest, RefusalsSayWhy) {
   }
 }
 
+TEST_P(LinearTest, ReplaysWithNewValues) {
+  constexpr size_t rows = 19, in = 9, out = 18;
+  const Tensor x = tensor({rows, in}), w = tensor({out, in}), bias = tensor({out}), y = tensor({rows, out}), none;
+  upload<float>(queue(), std::vector<float>(out * in, 2), w);
+  upload<float>(queue(), std::vector<float>(out, 1), bias);
+  for (const std::string& implementation : LinearCase(rows, in, out).implementations(device().info())) {
+    const ForceImpl forced(implementation);
+    const CommandList commands = queue().record([&] { ops::linear_forward(queue(), x, w, &bias, y, none); });
+    for (const float value : {1.0F, -3.0F}) {
+      upload<float>(queue(), std::vector<float>(rows * in, value), x);
+      queue().replay(commands);
+      const float want = 2 * value * static_cast<float>(in) + 1;
+      EXPECT_EQ(download<float>(queue(), y), std::vector<float>(rows * out, want)) << implementation;
+    }
+  }
+}
+
 // A row of y depends on its row of x alone, wherever the batch is cut: the same bits for a batch of 1 and of many.
 TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
   constexpr size_t rows = 23, in = 37, out = 21;
