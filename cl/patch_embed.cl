@@ -7,22 +7,20 @@
 #include "common/flat.h"
 
 // images (batch, channels, side, side) to patches (batch, grid * grid, patch * patch * channels), order (p1 p2 c).
-// Dimension 0: `lines` pixel lines of one patch; 1: the patch; 2: the image. `border` pixels of padding lie left and
-// above.
+// Dimensions 0 and 1: the patch's column and row in the grid; 2: the image. `border` pixels of padding lie left and above.
 __kernel void cut_patches(const __global float* images, __global float* patches, int channels, int side, int patch,
-                          int grid, int border, float pad_value, int lines) {
-  const int cell = (int)get_global_id(1), image = (int)get_global_id(2);
-  const int top = cell / grid * patch - border, left = cell % grid * patch - border;
-  const int first = (int)get_global_id(0) * lines, last = min(first + lines, patch);
-  const ulong plane = (ulong)side * side, patch_size = (ulong)patch * patch * channels;
+                          int border, float pad_value) {
+  const ulong grid = get_global_size(0), image = get_global_id(2);
+  const ulong cell = (image * grid + get_global_id(1)) * grid + get_global_id(0);
+  const int top = (int)get_global_id(1) * patch - border, left = (int)get_global_id(0) * patch - border;
+  const ulong plane = (ulong)side * side;
   const __global float* source = images + image * channels * plane;
-  __global float* target = patches + ((ulong)image * grid * grid + cell) * patch_size;
-  for (int p1 = first; p1 < last; ++p1) {
-    for (int p2 = 0; p2 < patch; ++p2) {
-      const int y = top + p1, x = left + p2;
+  __global float* target = patches + cell * patch * patch * channels;
+  for (int y = top; y < top + patch; ++y) {
+    for (int x = left; x < left + patch; ++x) {
       const bool inside = y >= 0 && y < side && x >= 0 && x < side;
       for (int c = 0; c < channels; ++c) {
-        target[((ulong)p1 * patch + p2) * channels + c] = inside ? source[c * plane + (ulong)y * side + x] : pad_value;
+        *target++ = inside ? source[c * plane + (ulong)y * side + x] : pad_value;
       }
     }
   }

@@ -40,9 +40,10 @@ void load_batch(Queue& queue, const Tensor& pixels, const Tensor& all_labels, co
   expect_step(op, table, cursor);
   const BatchLaunch launch(queue.device().caps(), plane, batch * channels);
   const auto elements = static_cast<double>(images.elements());
+  const size_t items = launch.split.global[0];
   queue.launch(launch.kernel(queue, "load_images"),
-               {launch.split.global, launch.split.local, 3 * elements, 5 * elements}, pixels, order, table, cursor,
-               mean, deviation, to_int(op, "the channels", channels), images, uint64_t{plane}, launch.split.chunk);
+               {{items, channels, batch}, {launch.split.local[0], 1, 1}, 3 * elements, 5 * elements}, pixels, order,
+               table, cursor, mean, deviation, images, uint64_t{plane}, launch.split.chunk);
   queue.launch(launch.kernel(queue, "load_labels"), launch.one_group(), all_labels, order, table, cursor, labels,
                uint64_t{batch});
 }

@@ -62,14 +62,12 @@ void cut_patches(Queue& queue, const Tensor& images, size_t patch, float pad_val
   const size_t grid = (side + patch - 1) / patch;
   expect_shape(op, "patches", patches, {batch, grid * grid, patch * patch * channels},
                fmt::format("for images {} and patch size {}", images.shape().to_string(), patch));
-  const auto split = split_elements(op, queue.device().caps(), patch * patch * channels, batch);
-  const size_t lines = split.width == 1 ? 1 : patch;  // one work-item takes a whole patch where chunks are wanted
+  const auto split = split_elements(op, queue.device().caps(), patches.elements());
   const auto border = static_cast<int32_t>((grid * patch - side) / 2);
   queue.launch(queue.device().kernel(op, "cut_patches", split.spec()),
-               {{patch / lines, grid * grid, batch}, {}, 0, static_cast<double>(images.bytes() + patches.bytes())},
-               images, patches, to_int(op, "the channels", channels), to_int(op, "the side", side),
-               to_int(op, "the patch size", patch), to_int(op, "the grid", grid), border, pad_value,
-               to_int(op, "the patch size", lines));
+               {{grid, grid, batch}, {}, 0, static_cast<double>(images.bytes() + patches.bytes())}, images, patches,
+               to_int(op, "the channels", channels), to_int(op, "the side", side), to_int(op, "the patch size", patch),
+               border, pad_value);
 }
 
 void embed_tokens_forward(Queue& queue, const Tensor& projected, const Tensor* class_token, const Tensor& positions,

@@ -74,7 +74,7 @@ struct LayerNormCase final : OpCase {
 
 inline CaseList layer_norm_cases() {
   return make_cases<LayerNormCase>(
-      {{1, 1}, {3, 1}, {5, 2}, {1, 17}, {7, 31}, {13, 64}, {67, 192}, {19, 257}, {11, 768}, {1700, 64}, {1700, 128}});
+      {{1, 1}, {3, 1}, {5, 2}, {1, 17}, {7, 31}, {13, 64}, {67, 192}, {5, 257}, {11, 768}, {1700, 64}, {1700, 128}});
 }
 
 }  // namespace vitcl::test

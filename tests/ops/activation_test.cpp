@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <numbers>
+#include <optional>
 
 #include "support/devices.hpp"
 #include "vitcl/tensor/tensor.hpp"
@@ -23,10 +24,15 @@ class ProbeFolder {
     fs::create_directories(path_);
     fs::copy(fs::path(VITCL_SOURCE_DIR) / "cl/common", path_ / "common", fs::copy_options::recursive);
     fs::copy(fs::path(VITCL_SOURCE_DIR) / "tests/kernels/activation_probe.cl", path_);
-    ::setenv("VITCL_KERNEL_DIR", path_.c_str(), 1);
+    if (const char* old = std::getenv(variable)) old_ = old;
+    ::setenv(variable, path_.c_str(), 1);
   }
   ~ProbeFolder() {
-    ::unsetenv("VITCL_KERNEL_DIR");
+    if (old_) {
+      ::setenv(variable, old_->c_str(), 1);
+    } else {
+      ::unsetenv(variable);
+    }
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
   }
@@ -34,7 +40,9 @@ class ProbeFolder {
   ProbeFolder& operator=(const ProbeFolder&) = delete;
 
  private:
+  static constexpr const char* variable = "VITCL_KERNEL_DIR";
   std::filesystem::path path_;
+  std::optional<std::string> old_;
 };
 
 /// The functions at x: twice as many values, by the scalar code and by the vector code; log of |x| once.
