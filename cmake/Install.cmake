@@ -4,9 +4,7 @@ include(CMakePackageConfigHelpers)
 set(VITCL_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/vitcl)
 install(DIRECTORY include/vitcl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 install(TARGETS vitcl EXPORT vitclTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(TARGET vitcl_cli) # TEMP
 install(TARGETS vitcl_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
 install(EXPORT vitclTargets NAMESPACE vitcl:: DESTINATION ${VITCL_PACKAGE_DIR})
 configure_package_config_file(cmake/vitclConfig.cmake.in ${CMAKE_BINARY_DIR}/vitclConfig.cmake
   INSTALL_DESTINATION ${VITCL_PACKAGE_DIR})
