@@ -23,7 +23,7 @@ std::vector<Taps> triangle_filter(size_t from, size_t to) {
   for (size_t i = 0; i < to; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
     const auto first = static_cast<size_t>(std::max(std::floor(centre - reach + 0.5), 0.0));
-    const auto last = std::min(static_cast<size_t>(centre + reach + 0.5), from);
+    const auto last = std::min(static_cast<size_t>(std::floor(centre + reach + 0.5)), from);
     Taps& taps = filter[i];
     taps.first = first;
     double sum = 0;
