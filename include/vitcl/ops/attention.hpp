@@ -12,7 +12,7 @@ namespace vitcl::ops {
 //   qkv, dqkv: (batch, tokens, 3 * dim), each row holds query, key and value; head h owns columns [h D, (h+1) D) of
 //   each, D = dim / heads out, dout: (batch, tokens, dim) logsumexp: (batch, heads, tokens) mask:      (batch, tokens -
 //   leading) u8, 1 = visible; the first `leading` tokens (the CLS token) always are
-// A masked key gets weight 0; a masked query's output row is 0 and passes no gradient.
+// A masked key gets weight 0; a masked query's output row and logsumexp are 0 and pass no gradient.
 
 struct AttentionOptions {
   size_t heads = 1;
