@@ -2,13 +2,18 @@
 # run_under_oclgrind.sh PROGRAM [ARGUMENT...]
 # Runs a program in Oclgrind with every check on, and fails if the program fails or Oclgrind reports anything that
 # oclgrind_allowed.txt does not excuse. Oclgrind itself only prints: its log decides here.
-# The program lies in the build folder or its tests folder, as does what is preloaded (oclgrind_keep_buffers.cpp).
+# The program lies in the build folder or its tests folder, as does what is preloaded (oclgrind_whole_stores.cpp).
 here=$(dirname "$0")
-preload=$(dirname "$1")/liboclgrind_keep_buffers.so
-[ -f "$preload" ] || preload=$(dirname "$1")/tests/liboclgrind_keep_buffers.so
+preload=$(dirname "$1")/liboclgrind_whole_stores.so
+[ -f "$preload" ] || preload=$(dirname "$1")/tests/liboclgrind_whole_stores.so
+if [ ! -f "$preload" ]; then
+  echo "liboclgrind_whole_stores.so is not built beside $1" >&2
+  exit 1
+fi
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 
+# shellcheck disable=SC2016  # the inner shell expands
 # No other driver needs to start. Kernels are compiled here and unoptimised: from a cache they would lack line numbers,
 # and the optimiser makes instructions that Oclgrind 21.10 can't follow (freeze).
 OCL_ICD_VENDORS=/nonexistent VITCL_PROGRAM_CACHE=off oclgrind --build-options -cl-opt-disable \
