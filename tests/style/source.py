@@ -65,8 +65,7 @@ def functions(text: str):
             blocks.append(None)
         elif letter == "{":
             head = code[start:at]
-            first = code.count("\n", 0, start + len(head) - len(head.lstrip())) + 1
-            blocks.append((first, " ".join(head.split())))
+            blocks.append((_first_line(code, start, at), " ".join(head.split())))
             start = at + 1
         elif letter == "}" and blocks:
             block = blocks.pop()
@@ -76,6 +75,16 @@ def functions(text: str):
                 start = at + 1
         elif letter == ";" and depth <= 0:
             start = at + 1
+
+
+def _first_line(code: str, start: int, brace: int) -> int:
+    """The line where the declaration before `brace` begins: the last one that is indented least."""
+    begin = code.count("\n", 0, start)
+    lines = [(begin + i + 1, line) for i, line in enumerate(code[start:brace].split("\n")) if line.strip()]
+    if not lines:
+        return code.count("\n", 0, brace) + 1
+    least = min(len(line) - len(line.lstrip()) for _, line in lines)
+    return max(number for number, line in lines if len(line) - len(line.lstrip()) == least)
 
 
 def _opens_function(head: str) -> bool:
