@@ -62,6 +62,7 @@ class PlanTest : public test::DeviceTest {
 };
 
 TEST_P(PlanTest, AnMlpLearns) {
+  if (test::is_oclgrind(device().info())) GTEST_SKIP() << "sixty steps take a minute in an interpreter";
   Parameters parameters(device(), graph_.parameters());
   parameters.initialize(queue(), 0);
   const Tensor m = Tensor::empty(device(), parameters.values().shape());
