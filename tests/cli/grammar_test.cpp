@@ -1,0 +1,111 @@
+// What the command line accepts, and what it says to what it does not: exit 2 before anything else is looked at.
+#include "program.hpp"
+#include "support/errors.hpp"
+
+namespace vitcl::test {
+namespace {
+
+constexpr int usage = 2;
+
+TEST(Grammar, HelpAndVersionAreResults) {
+  Program program;
+  for (const Arguments& arguments : {Arguments{"--help"},
+                                     {"train", "--help"},
+                                     {"eval", "--help"},
+                                     {"predict", "-h"},
+                                     {"verify", "--help"},
+                                     {"model", "--help"},
+                                     {"devices", "--help"}}) {
+    const Result result = program.run(arguments);
+    EXPECT_EQ(result.code, 0) << result;
+    EXPECT_TRUE(says(result.out, {"Usage: vitcl"}));
+    EXPECT_EQ(result.err, "");
+  }
+  const Result version = program.run({"--version"});
+  EXPECT_EQ(version.code, 0);
+  EXPECT_TRUE(version.out.starts_with("vitcl ")) << version;
+}
+
+TEST(Grammar, EveryMistakeIsAUsageError) {
+  Program program;
+  for (const Arguments& arguments : {Arguments{},
+                                     {"dance"},
+                                     {"--dance"},
+                                     {"train", "--dance"},
+                                     {"train", "stray"},
+                                     {"train", "--epochs"},
+                                     {"train", "--epochs", "many"},
+                                     {"train", "--epochs", "0"},
+                                     {"train", "--batch-size", "-1"},
+                                     {"train", "--lr", "fast"},
+                                     {"train", "--model", "huge"},
+                                     {"train", "--heads", "7"},
+                                     {"train", "--dim", "0"},
+                                     {"train", "--pool", "max"},
+                                     {"train", "--recipe", "secret"},
+                                     {"train", "--patch-mask", "01"},
+                                     {"train", "--mask-ratio", "1.5"},
+                                     {"train", "--patch-size", "16", "--pad", "error"},
+                                     {"train", "--config", "missing.toml"},
+                                     {"devices", "extra"},
+                                     {"eval"},
+                                     {"predict"},
+                                     {"predict", "checkpoint-without-image"},
+                                     {"verify"},
+                                     {"model", "--batch-size", "0"},
+                                     {"model", "--heads", "5"},
+                                     {"--profile", "model"}}) {
+    const Result result = program.run(arguments);
+    EXPECT_EQ(result.code, usage) << testing::PrintToString(arguments) << result;
+    EXPECT_TRUE(result.err.starts_with("vitcl: ")) << result;
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+TEST(Grammar, FlagsAreCheckedBeforeDataAndDevice) {
+  Program program;
+  const Result result = program.run({"train", "--data", "nowhere", "--device", "nothing", "--epochs", "0"});
+  EXPECT_EQ(result.code, usage) << result;
+  EXPECT_TRUE(says(result.err, {"--epochs"}));
+}
+
+TEST(Grammar, HeadsThatDoNotDivideDimAreNamed) {
+  Program program;
+  EXPECT_TRUE(says(program.run({"train", "--heads", "7"}).err, {"heads", "7", "64"}));
+}
+
+TEST(Grammar, AFileWithAnUnknownKeyIsRefused) {
+  Program program;
+  std::ofstream(program / "c.toml") << "epochs = 3\ncolour = \"red\"\n";
+  const Result result = program.run({"train", "--config", "c.toml"});
+  EXPECT_EQ(result.code, usage) << result;
+  EXPECT_TRUE(says(result.err, {"c.toml", "colour"}));
+}
+
+TEST(Grammar, ModelPrintsTheArticlesParameters) {
+  Program program;
+  const Result text = program.run({"model", "--model", "article", "--batch-size", "100"});
+  EXPECT_EQ(text.code, 0) << text;
+  EXPECT_TRUE(says(text.out, {"213,642", "blocks.5.qkv", "(100, 17, 192)"}));
+  const Result json = program.run({"model", "--json"});
+  EXPECT_EQ(nlohmann::json::parse(json.out).at("parameters"), 213642);
+  const Result dot = program.run({"model", "--dot"});
+  EXPECT_TRUE(dot.out.starts_with("digraph")) << dot;
+}
+
+TEST(Grammar, ModelOptionsChangeTheModel) {
+  Program program;
+  const auto parameters = [&](const Arguments& options) {
+    const Result result = program.run(Arguments{"model", "--json"} + options);
+    EXPECT_EQ(result.code, 0) << result;
+    return nlohmann::json::parse(result.out).at("parameters").get<size_t>();
+  };
+  EXPECT_EQ(parameters({"--pool", "mean"}), 213642U - 2 * 64);                // no class token, nor its position
+  EXPECT_EQ(parameters({"--head", "linear"}), 213642U - 128 * 65 - 10 * 64);  // one layer of 64 x 10
+  EXPECT_EQ(parameters({"--position", "sincos"}), 213642U - 17 * 64);
+  EXPECT_EQ(parameters({"--qkv-bias", "on"}), 213642U + 6 * 192);
+  EXPECT_EQ(parameters({"--patch-size", "16"}), 213642U + (256 - 49) * 64 - 12 * 64);
+}
+
+}  // namespace
+}  // namespace vitcl::test
