@@ -63,10 +63,10 @@ __kernel void random_mask(ulong seed, float ratio, const __global int* epoch, co
   }
 }
 
-// One work-group. Counts are exact as floats up to 2^24 samples.
+// One work-group. Counts are exact as floats up to 2^24 samples. A cursor behind the last step writes nothing.
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void record_statistics(
     const __global float* loss, const __global int* correct, const __global int* cursor, __global float* losses,
-    __global int* correct_counts, int batch) {
+    __global int* correct_counts, int batch, int steps) {
   __local float scratch[GROUP];
   float loss_sum = 0.0f, hits = 0.0f;
   for (int i = (int)get_local_id(0); i < batch; i += GROUP) {
@@ -75,9 +75,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void record_statisti
   }
   loss_sum = vitcl_group_sum(loss_sum, scratch);
   hits = vitcl_group_sum(hits, scratch);
-  if (get_local_id(0) == 0) {
-    losses[*cursor] = loss_sum / (float)batch;
-    correct_counts[*cursor] = (int)hits;
+  const int step_number = *cursor;
+  if (get_local_id(0) == 0 && step_number >= 0 && step_number < steps) {
+    losses[step_number] = loss_sum / (float)batch;
+    correct_counts[step_number] = (int)hits;
   }
 }
 

@@ -55,13 +55,11 @@ __kernel void layer_norm_forward(const __global float* x, const __global float* 
 }
 
 // With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)).
-// Along the way each work-item sums its slice of rows into partials (slices, 2, dim): dy n, then dy.
+// Each work-item also sums its slice of rows into partials (slices, 2, dim): dy n, then dy.
 __kernel void layer_norm_backward(const __global float* dy, const __global float* x, const __global float* weight,
                                   const __global float* mean, const __global float* rstd, __global float* dx,
                                   int accumulate, __global float* partials, int rows, int dim, int slice) {
   const int first = (int)get_global_id(0) * slice, last = min(first + slice, rows);
-  __global float* weight_sums = partials + (ulong)get_global_id(0) * 2 * dim;
-  __global float* bias_sums = weight_sums + dim;
   for (int r = first; r < last; ++r) {
     const __global float* x_row = x + (ulong)r * dim;
     const __global float* dy_row = dy + (ulong)r * dim;
@@ -69,15 +67,10 @@ __kernel void layer_norm_backward(const __global float* dy, const __global float
     const float row_mean = mean[r], row_rstd = rstd[r];
     float16 g_sum = 0.0f, gn_sum = 0.0f;
     for (int c = 0; c < dim; c += 16) {
-      const float16 d = load_features(dy_row, c, dim);
       const float16 n = (load_features(x_row, c, dim) - row_mean) * row_rstd;
-      const float16 g = d * load_features(weight, c, dim);
+      const float16 g = load_features(dy_row, c, dim) * load_features(weight, c, dim);
       g_sum += g;
       gn_sum = vitcl_fma(g, n, gn_sum);
-      const float16 w_old = r == first ? (float16)(0.0f) : load_features(weight_sums, c, dim);
-      const float16 b_old = r == first ? (float16)(0.0f) : load_features(bias_sums, c, dim);
-      store_features(vitcl_fma(d, n, w_old), weight_sums, c, dim);
-      store_features(b_old + d, bias_sums, c, dim);
     }
     const float g_mean = vitcl_sum16(g_sum) / (float)dim, gn_mean = vitcl_sum16(gn_sum) / (float)dim;
     for (int c = 0; c < dim; c += 16) {
@@ -87,6 +80,17 @@ __kernel void layer_norm_backward(const __global float* dy, const __global float
       if (accumulate) d += load_features(dx_row, c, dim);
       store_features(d, dx_row, c, dim);
     }
+  }
+  __global float* weight_sums = partials + (ulong)get_global_id(0) * 2 * dim;
+  for (int c = 0; c < dim; c += 16) {
+    float16 weight_sum = 0.0f, bias_sum = 0.0f;
+    for (int r = first; r < last; ++r) {
+      const float16 d = load_features(dy + (ulong)r * dim, c, dim);
+      weight_sum = vitcl_fma(d, (load_features(x + (ulong)r * dim, c, dim) - mean[r]) * rstd[r], weight_sum);
+      bias_sum += d;
+    }
+    store_features(weight_sum, weight_sums, c, dim);
+    store_features(bias_sum, weight_sums + dim, c, dim);
   }
 }
 

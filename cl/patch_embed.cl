@@ -7,21 +7,25 @@
 #include "common/flat.h"
 
 // images (batch, channels, side, side) to patches (batch, grid * grid, patch * patch * channels), order (p1 p2 c).
-// Dimensions 0 and 1: the patch's column and row in the grid; 2: the image. `border` pixels of padding lie left and above.
+// Dimensions 0 and 1: the patch's column and row in the grid; 2: the image. `border` pixels of padding lie left and
+// above.
 __kernel void cut_patches(const __global float* images, __global float* patches, int channels, int side, int patch,
                           int border, float pad_value) {
   const ulong grid = get_global_size(0), image = get_global_id(2);
   const ulong cell = (image * grid + get_global_id(1)) * grid + get_global_id(0);
   const int top = (int)get_global_id(1) * patch - border, left = (int)get_global_id(0) * patch - border;
-  const ulong plane = (ulong)side * side;
-  const __global float* source = images + image * channels * plane;
-  __global float* target = patches + cell * patch * patch * channels;
-  for (int y = top; y < top + patch; ++y) {
-    for (int x = left; x < left + patch; ++x) {
-      const bool inside = y >= 0 && y < side && x >= 0 && x < side;
-      for (int c = 0; c < channels; ++c) {
-        *target++ = inside ? source[c * plane + (ulong)y * side + x] : pad_value;
-      }
+  const int first = max(left, 0), last = min(left + patch, side);  // columns inside the image
+  const ulong plane = (ulong)side * side, patch_row = (ulong)patch * channels;
+  for (int p1 = 0; p1 < patch; ++p1) {
+    const int y = top + p1;
+    const bool inside = y >= 0 && y < side;
+    for (int c = 0; c < channels; ++c) {
+      const __global float* source = images + (image * channels + c) * plane + (inside ? (ulong)y * side : 0);
+      __global float* target = patches + (cell * patch + p1) * patch_row + c;
+      int x = left;
+      for (; x < first; ++x, target += channels) *target = pad_value;
+      for (; x < last; ++x, target += channels) *target = inside ? source[x] : pad_value;
+      for (; x < left + patch; ++x, target += channels) *target = pad_value;
     }
   }
 }

@@ -4,13 +4,17 @@
 
 // One block of Philox4x32-10 (Salmon et al., SC 2011): four random words, a pure function of counter and key.
 static inline uint4 vitcl_philox4x32(uint4 counter, uint2 key) {
+  uint a = counter.x, b = counter.y, c = counter.z, d = counter.w, key0 = key.x, key1 = key.y;
   for (int round = 0; round < 10; ++round) {
-    const uint high0 = mul_hi(0xD2511F53u, counter.x), low0 = 0xD2511F53u * counter.x;
-    const uint high1 = mul_hi(0xCD9E8D57u, counter.z), low1 = 0xCD9E8D57u * counter.z;
-    counter = (uint4)(high1 ^ counter.y ^ key.x, low1, high0 ^ counter.w ^ key.y, low0);
-    key += (uint2)(0x9E3779B9u, 0xBB67AE85u);
+    const ulong product0 = (ulong)0xD2511F53u * a, product1 = (ulong)0xCD9E8D57u * c;
+    a = (uint)(product1 >> 32) ^ b ^ key0;
+    b = (uint)product1;
+    c = (uint)(product0 >> 32) ^ d ^ key1;
+    d = (uint)product0;
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
   }
-  return counter;
+  return (uint4)(a, b, c, d);
 }
 
 // The key that a 64-bit seed stands for: low word first.

@@ -71,7 +71,7 @@ void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, 
   expect_shape(op, "correct_counts", correct_counts, losses.shape(), "like losses", DType::i32);
   const BatchLaunch launch(queue.device().caps(), loss.elements());
   queue.launch(launch.kernel(queue, "record_statistics"), launch.one_group(), loss, correct, cursor, losses,
-               correct_counts, to_int(op, "the batch", loss.elements()));
+               correct_counts, to_int(op, "the batch", loss.elements()), to_int(op, "the steps", losses.elements()));
 }
 
 void advance(Queue& queue, const Tensor& cursor) {

@@ -24,7 +24,7 @@ void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, 
                  const Tensor& table, const Tensor& cursor, const Tensor& mask);
 
 /// losses[cursor] = the mean of `loss` (batch), correct_counts[cursor] = the sum of `correct` (batch) i32; fixed order.
-///   losses: (steps)   correct_counts: (steps) i32
+///   losses: (steps)   correct_counts: (steps) i32. A cursor behind the last step records nothing.
 void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, const Tensor& cursor,
                        const Tensor& losses, const Tensor& correct_counts);
 
