@@ -54,8 +54,9 @@ void ProgressView::clear() {
 void ProgressView::on_progress(const train::Progress& progress) {
   if (quiet_) return;
   const std::string counts = fmt::format("epoch {}/{}", progress.epoch, progress.epochs);
-  const std::string figures = fmt::format("{}/{}  loss {:.4f}  {:.0f} images/s", progress.step, progress.steps,
-                                          progress.train_loss, progress.images_per_second);
+  const std::string figures =
+      fmt::format("{}/{}  loss {:.4f}  {:.0f} images/s  {} left", progress.step, progress.steps, progress.train_loss,
+                  progress.images_per_second, clock_time(progress.seconds_left));
   if (!bar_) {
     if (Clock::now() - last_line_ < between_plain_lines || progress.step == progress.steps) return;
     last_line_ = Clock::now();

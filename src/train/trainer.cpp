@@ -163,12 +163,14 @@ void Trainer::State::account(size_t first, const std::vector<float>& losses) {
 void Trainer::State::report_progress() {
   size_t step = position.step - position.epochs * steps_per_epoch();
   size_t images = std::min(step * stepper.cut().full, train.count());
+  double rate = static_cast<double>(epoch_images) / epoch_seconds;
   observer->on_progress({.epoch = position.epochs + 1,
                          .epochs = config.epochs,
                          .step = step,
                          .steps = steps_per_epoch(),
                          .train_loss = position.epoch_loss / static_cast<double>(images),
-                         .images_per_second = static_cast<double>(epoch_images) / epoch_seconds});
+                         .images_per_second = rate,
+                         .seconds_left = static_cast<double>(train.count() - images) / rate});
 }
 
 /// Closes an epoch whose steps are done; false where `stop` kept it from being measured.

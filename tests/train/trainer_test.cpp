@@ -113,6 +113,18 @@ TEST_P(TrainerTest, LearnsAndKeepsItsMemory) {
   EXPECT_EQ(device().allocated_bytes(), bytes);
 }
 
+TEST_P(TrainerTest, LeavesNoOpenClObjectBehind) {
+  const size_t before = live_opencl_objects();
+  {
+    Device own(GetParam().info);
+    TrainConfig config = tiny_config();
+    config.epochs = 1;
+    Trainer(own, config, tiny_data()).run();
+    EXPECT_GT(live_opencl_objects(), before);
+  }
+  EXPECT_EQ(live_opencl_objects(), before);
+}
+
 TEST_P(TrainerTest, AFixedMaskHidesPatches) {
   TrainConfig config = tiny_config();
   config.epochs = 1;

@@ -23,6 +23,7 @@ struct Progress {
   size_t steps = 0;
   double train_loss = 0;  ///< mean over the epoch so far
   double images_per_second = 0;
+  double seconds_left = 0;  ///< until the epoch's last step, at this rate
 };
 
 /// Is told what a training run does. Every method has an empty default.
