@@ -149,7 +149,7 @@ TEST_P(ViTGradientTest, LogitsAndEveryGradientAgreeWithTheReference) {
 }
 
 std::string variant_name(const ::testing::TestParamInfo<ViTGradientTest::ParamType>& info) {
-  return std::get<1>(info.param).name + "_" + std::get<0>(info.param).slug;
+  return std::get<0>(info.param).slug + "__" + std::get<1>(info.param).name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, ViTGradientTest,
