@@ -20,7 +20,7 @@ std::filesystem::path cache_folder() {
     const char* value = std::getenv(name);
     return std::filesystem::path(value == nullptr ? "" : value);
   };
-  if (const auto own = variable("VITCL_CACHE_DIR"); !own.empty()) return own;
+  if (auto own = variable("VITCL_CACHE_DIR"); !own.empty()) return own;
   if (const auto xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "vitcl";
   if (const auto home = variable("HOME"); !home.empty()) return home / ".cache" / "vitcl";
   return {};

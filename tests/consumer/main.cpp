@@ -8,7 +8,7 @@
 #include "vitcl/ops/adam.hpp"
 #include "vitcl/ops/batch.hpp"
 
-using namespace vitcl;  // NOLINT(google-build-using-namespace): a program of one file
+using namespace vitcl;
 
 int main() {
   constexpr size_t batch = 256, steps = 200;
