@@ -23,26 +23,26 @@
 
 // vitcl_exp: 0 at -infinity, infinity above 88.73, NaN at NaN. The clamp leaves NaN alone and lets the scaling in two
 // steps run into 0, the subnormals and infinity by itself.
-#define VITCL_DEFINE_EXP(SUFFIX, F, I)                                                             \
-  static inline F vitcl_exp_reduced##SUFFIX(F r) {                                                 \
-    const F r2 = r * r;                                                                            \
-    const F p0 = vitcl_fma((F)(1.66665196e-1f), r, (F)(4.99999940e-1f));                           \
-    const F p2 = vitcl_fma((F)(8.36878084e-3f), r, (F)(4.16683927e-2f));                           \
-    const F p = vitcl_fma(vitcl_fma((F)(1.38144672e-3f), r2, p2), r2, p0);                         \
-    return vitcl_fma(p, r2, r) + 1.0f;                                                             \
-  }                                                                                                \
-  static inline F vitcl_exp##SUFFIX(F x) {                                                         \
-    x = x < -104.0f ? (F)(-104.0f) : x;                                                            \
-    x = x > 89.0f ? (F)(89.0f) : x;                                                                \
-    const F shifted = vitcl_fma(x, (F)(1.44269504f), (F)(VITCL_ROUND));                            \
-    const F n = shifted - VITCL_ROUND;                                                             \
-    const F r = vitcl_fma(n, (F)(VITCL_LN2_LOW), vitcl_fma(n, (F)(VITCL_LN2_HIGH), x));            \
-    const F p = vitcl_exp_reduced##SUFFIX(r);                                                      \
-    const I exponent = VITCL_AS_##I(shifted) - as_int(VITCL_ROUND);                                \
-    const I half_exponent = exponent >> 1;                                                         \
-    const F scale1 = VITCL_AS_##F((half_exponent + 127) << 23);                                    \
-    const F scale2 = VITCL_AS_##F((exponent - half_exponent + 127) << 23);                         \
-    return p * scale1 * scale2;                                                                    \
+#define VITCL_DEFINE_EXP(SUFFIX, F, I)                                                  \
+  static inline F vitcl_exp_reduced##SUFFIX(F r) {                                      \
+    const F r2 = r * r;                                                                 \
+    const F p0 = vitcl_fma((F)(1.66665196e-1f), r, (F)(4.99999940e-1f));                \
+    const F p2 = vitcl_fma((F)(8.36878084e-3f), r, (F)(4.16683927e-2f));                \
+    const F p = vitcl_fma(vitcl_fma((F)(1.38144672e-3f), r2, p2), r2, p0);              \
+    return vitcl_fma(p, r2, r) + 1.0f;                                                  \
+  }                                                                                     \
+  static inline F vitcl_exp##SUFFIX(F x) {                                              \
+    x = x < -104.0f ? (F)(-104.0f) : x;                                                 \
+    x = x > 89.0f ? (F)(89.0f) : x;                                                     \
+    const F shifted = vitcl_fma(x, (F)(1.44269504f), (F)(VITCL_ROUND));                 \
+    const F n = shifted - VITCL_ROUND;                                                  \
+    const F r = vitcl_fma(n, (F)(VITCL_LN2_LOW), vitcl_fma(n, (F)(VITCL_LN2_HIGH), x)); \
+    const F p = vitcl_exp_reduced##SUFFIX(r);                                           \
+    const I exponent = VITCL_AS_##I(shifted) - as_int(VITCL_ROUND);                     \
+    const I half_exponent = exponent >> 1;                                              \
+    const F scale1 = VITCL_AS_##F((half_exponent + 127) << 23);                         \
+    const F scale2 = VITCL_AS_##F((exponent - half_exponent + 127) << 23);              \
+    return p * scale1 * scale2;                                                         \
   }
 
 VITCL_DEFINE_EXP(, float, int)
@@ -55,45 +55,45 @@ VITCL_DEFINE_EXP(16, float16, int16)
 // Q is that factor times Mills' ratio, which decays slowly and is the polynomial in (z - 2.5) / (z + 2.5) below over
 // z + 2.5 (minimax, relative error 2e-8). Nothing cancels: the lower tail of the GELU, x Phi(x) = x Q(-x), is as
 // accurate as its middle.
-#define VITCL_DEFINE_NORMAL_TAIL(SUFFIX, F, I)                                                     \
-  static inline F vitcl_normal_tail##SUFFIX(F x, F* factor) {                                      \
-    const F size = fabs(x);                                                                        \
-    const F z = size > 13.0f ? (F)(13.0f) : size;                                                  \
-    const F upper = VITCL_AS_##F(VITCL_AS_##I(z) & (I)(0xFFFFF000));                               \
-    const F rest = upper - z;                                                                      \
-    const F y = -0.5f * upper * upper;                                                             \
-    const F shifted = vitcl_fma(y, (F)(1.44269504f), (F)(VITCL_ROUND));                            \
-    const F n = shifted - VITCL_ROUND;                                                             \
-    F r = vitcl_fma(n, (F)(VITCL_LN2_LOW), vitcl_fma(n, (F)(VITCL_LN2_HIGH), y));                  \
-    r = vitcl_fma(rest, vitcl_fma((F)(0.5f), rest, z), r);                                         \
-    const I bits = VITCL_AS_##I(vitcl_exp_reduced##SUFFIX(r)) + (VITCL_AS_##I(shifted) << 23);     \
-    *factor = size > 13.0f ? (F)(0.0f) : VITCL_AS_##F(bits);                                       \
-    const F t = 1.0f / (z + 2.5f);                                                                 \
-    const F q = (z - 2.5f) * t;                                                                    \
-    const F q2 = q * q, q4 = q2 * q2;                                                              \
-    const F p0 = vitcl_fma((F)(-4.336920123e-01f), q, (F)(7.066566599e-01f));                      \
-    const F p2 = vitcl_fma((F)(9.235875743e-03f), q, (F)(1.319869788e-01f));                       \
-    const F p4 = vitcl_fma((F)(-1.600830057e-03f), q, (F)(-1.638618546e-02f));                     \
-    const F p6 = vitcl_fma((F)(6.844127206e-04f), q, (F)(2.523932663e-03f));                       \
-    const F p8 = vitcl_fma((F)(-1.577023336e-04f), q, (F)(-3.116227978e-04f));                     \
-    const F low = vitcl_fma(p2, q2, p0), high = vitcl_fma(p8, q4, vitcl_fma(p6, q2, p4));          \
-    return *factor * (vitcl_fma(high, q4, low) * t);                                               \
+#define VITCL_DEFINE_NORMAL_TAIL(SUFFIX, F, I)                                                 \
+  static inline F vitcl_normal_tail##SUFFIX(F x, F* factor) {                                  \
+    const F size = fabs(x);                                                                    \
+    const F z = size > 13.0f ? (F)(13.0f) : size;                                              \
+    const F upper = VITCL_AS_##F(VITCL_AS_##I(z) & (I)(0xFFFFF000));                           \
+    const F rest = upper - z;                                                                  \
+    const F y = -0.5f * upper * upper;                                                         \
+    const F shifted = vitcl_fma(y, (F)(1.44269504f), (F)(VITCL_ROUND));                        \
+    const F n = shifted - VITCL_ROUND;                                                         \
+    F r = vitcl_fma(n, (F)(VITCL_LN2_LOW), vitcl_fma(n, (F)(VITCL_LN2_HIGH), y));              \
+    r = vitcl_fma(rest, vitcl_fma((F)(0.5f), rest, z), r);                                     \
+    const I bits = VITCL_AS_##I(vitcl_exp_reduced##SUFFIX(r)) + (VITCL_AS_##I(shifted) << 23); \
+    *factor = size > 13.0f ? (F)(0.0f) : VITCL_AS_##F(bits);                                   \
+    const F t = 1.0f / (z + 2.5f);                                                             \
+    const F q = (z - 2.5f) * t;                                                                \
+    const F q2 = q * q, q4 = q2 * q2;                                                          \
+    const F p0 = vitcl_fma((F)(-4.336920123e-01f), q, (F)(7.066566599e-01f));                  \
+    const F p2 = vitcl_fma((F)(9.235875743e-03f), q, (F)(1.319869788e-01f));                   \
+    const F p4 = vitcl_fma((F)(-1.600830057e-03f), q, (F)(-1.638618546e-02f));                 \
+    const F p6 = vitcl_fma((F)(6.844127206e-04f), q, (F)(2.523932663e-03f));                   \
+    const F p8 = vitcl_fma((F)(-1.577023336e-04f), q, (F)(-3.116227978e-04f));                 \
+    const F low = vitcl_fma(p2, q2, p0), high = vitcl_fma(p8, q4, vitcl_fma(p6, q2, p4));      \
+    return *factor * (vitcl_fma(high, q4, low) * t);                                           \
   }
 
 VITCL_DEFINE_NORMAL_TAIL(, float, int)
 VITCL_DEFINE_NORMAL_TAIL(16, float16, int16)
 
 // GELU: x Phi(x). Its derivative: Phi(x) + x phi(x), phi(x) = e^(-x^2 / 2) / sqrt(2 pi).
-#define VITCL_DEFINE_GELU(NAME, TAIL, F)                                                           \
-  static inline F NAME(F x) {                                                                      \
-    F factor;                                                                                      \
-    const F q = TAIL(x, &factor);                                                                  \
-    return x * (x < 0.0f ? q : 1.0f - q);                                                          \
-  }                                                                                                \
-  static inline F NAME##_derivative(F x) {                                                         \
-    F factor;                                                                                      \
-    const F q = TAIL(x, &factor);                                                                  \
-    return vitcl_fma(x, factor * 0.398942280f, x < 0.0f ? q : 1.0f - q);                           \
+#define VITCL_DEFINE_GELU(NAME, TAIL, F)                                 \
+  static inline F NAME(F x) {                                            \
+    F factor;                                                            \
+    const F q = TAIL(x, &factor);                                        \
+    return x * (x < 0.0f ? q : 1.0f - q);                                \
+  }                                                                      \
+  static inline F NAME##_derivative(F x) {                               \
+    F factor;                                                            \
+    const F q = TAIL(x, &factor);                                        \
+    return vitcl_fma(x, factor * 0.398942280f, x < 0.0f ? q : 1.0f - q); \
   }
 
 VITCL_DEFINE_GELU(vitcl_gelu, vitcl_normal_tail, float)
