@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "nn/schedule.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -11,16 +13,19 @@ namespace {
 /// Turns a schedule into tensors and records the launches.
 class Recorder {
  public:
-  Recorder(const Graph& graph, const Schedule& schedule, Parameters& parameters, const Buffer& arena)
-      : graph_(graph), schedule_(schedule), parameters_(parameters) {
+  Recorder(const Graph& graph, const Schedule& schedule, Parameters& parameters, Device& device)
+      : graph_(graph), schedule_(schedule), parameters_(parameters), values_(schedule.nodes.size()) {
+    const Buffer arena = device.allocate(schedule.memory.total);
     for (size_t i = 0; i < schedule.slots.size(); ++i) {
       memory_.push_back(arena.slice(schedule.memory.offsets[i], schedule.slots[i].bytes));
     }
+    for (size_t i = 0; i < values_.size(); ++i) {
+      const auto& [shape, value] = std::tie(schedule.nodes[i].shape, schedule.nodes[i].value);
+      values_[i] = value ? Tensor(memory_[*value], shape) : Tensor::empty(device, shape, graph.nodes()[i].dtype);
+    }
   }
 
-  Tensor value(size_t i) const {
-    return {memory_[schedule_.nodes[i].value], schedule_.nodes[i].shape, graph_.nodes()[i].dtype};
-  }
+  const Tensor& value(size_t i) const { return values_[i]; }
 
   std::vector<Tensor> saved(size_t i) const {
     const auto& scheduled = schedule_.nodes[i];
@@ -98,19 +103,21 @@ class Recorder {
   const Graph& graph_;
   const Schedule& schedule_;
   Parameters& parameters_;
-  std::vector<Buffer> memory_;
+  std::vector<Buffer> memory_;  // of the slots
+  std::vector<Tensor> values_;  // of the nodes
 };
 
 std::string mebibytes(size_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
-void check_memory(const Graph& graph, const DeviceInfo& info, size_t batch, Mode mode, size_t needed) {
-  if (needed <= info.caps.max_allocation && needed <= info.caps.memory_bytes) return;
+void check_memory(const Graph& graph, const Schedule& schedule, const DeviceInfo& info, size_t batch, Mode mode) {
+  if (schedule.fits(info.caps)) return;
   const size_t fits = largest_batch(graph, info.caps, mode);
-  throw DeviceError(
-      fmt::format("a batch of {} needs {} in one piece; {} has {} of memory and allows {} in one allocation. {}", batch,
-                  mebibytes(needed), info.name, mebibytes(info.caps.memory_bytes), mebibytes(info.caps.max_allocation),
-                  fits == 0 ? "Not even a batch of 1 fits: choose a smaller model or another device."
-                            : fmt::format("The largest batch that fits is {}.", fits)));
+  throw DeviceError(fmt::format(
+      "a batch of {} needs {}, {} of it in one piece; {} has {} of memory and allows {} in one allocation. {}", batch,
+      mebibytes(schedule.total_bytes()), mebibytes(schedule.memory.total), info.name, mebibytes(info.caps.memory_bytes),
+      mebibytes(info.caps.max_allocation),
+      fits == 0 ? "Not even a batch of 1 fits: choose a smaller model or another device."
+                : fmt::format("The largest batch that fits is {}.", fits)));
 }
 
 }  // namespace
@@ -118,9 +125,9 @@ void check_memory(const Graph& graph, const DeviceInfo& info, size_t batch, Mode
 Plan::Plan(const Graph& graph, Parameters& parameters, Queue& queue, size_t batch, Mode mode, GradMode parameter_mode)
     : queue_(&queue), batch_(batch) {
   const Schedule schedule = make_schedule(graph, queue.device().caps(), batch, mode);
-  planned_bytes_ = schedule.memory.total;
-  check_memory(graph, queue.device().info(), batch, mode, planned_bytes_);
-  const Recorder recorder(graph, schedule, parameters, queue.device().allocate(planned_bytes_));
+  planned_bytes_ = schedule.total_bytes();
+  check_memory(graph, schedule, queue.device().info(), batch, mode);
+  const Recorder recorder(graph, schedule, parameters, queue.device());
   commands_ = queue.record([&] {
     recorder.forward(queue);
     if (mode == Mode::training) recorder.backward(queue, parameter_mode);

@@ -4,15 +4,6 @@
 #include "vitcl/nn/plan.hpp"
 
 namespace vitcl::nn {
-namespace {
-
-bool fits(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode) {
-  const size_t bytes = make_schedule(graph, caps, batch, mode).memory.total;
-  return bytes <= caps.max_allocation && bytes <= caps.memory_bytes;
-}
-
-}  // namespace
-
 GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode) {
   const Schedule schedule = make_schedule(graph, caps, batch, mode);
   GraphReport out;
@@ -34,7 +25,7 @@ GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mod
           scheduled.plan.parameter_gradient_flops + (to_inputs ? scheduled.plan.input_gradient_flops : 0);
     }
     auto slots = scheduled.saved;
-    slots.push_back(scheduled.value);
+    if (scheduled.value) slots.push_back(*scheduled.value);
     for (const Slot slot : slots) {
       const auto& allocation = schedule.slots[slot];
       if (allocation.last >= schedule.nodes.size()) row.saved_bytes += allocation.bytes;
@@ -45,21 +36,23 @@ GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mod
     out.saved_bytes += row.saved_bytes;
     out.nodes.push_back(std::move(row));
   }
-  out.planned_bytes = schedule.memory.total;
+  out.planned_bytes = schedule.total_bytes();
+  out.unplanned_bytes = schedule.input_bytes;
   for (const auto& slot : schedule.slots) out.unplanned_bytes += slot.bytes;
   return out;
 }
 
 size_t largest_batch(const Graph& graph, const DeviceCaps& caps, Mode mode) {
-  if (!fits(graph, caps, 1, mode)) return 0;
+  const auto fits = [&](size_t batch) { return make_schedule(graph, caps, batch, mode).fits(caps); };
+  if (!fits(1)) return 0;
   size_t good = 1, bad = 2;
-  while (fits(graph, caps, bad, mode)) {
+  while (fits(bad)) {
     good = bad;
     bad *= 2;
   }
   while (bad - good > 1) {
     const size_t middle = good + (bad - good) / 2;
-    (fits(graph, caps, middle, mode) ? good : bad) = middle;
+    (fits(middle) ? good : bad) = middle;
   }
   return good;
 }

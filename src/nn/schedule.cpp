@@ -79,7 +79,7 @@ class Scheduler {
   }
 
   size_t last_read(size_t i) {
-    if (graph_.keeps(i) || !node(i).layer) return end_;  // inputs keep what the caller put there
+    if (graph_.keeps(i)) return end_;
     size_t last = i;
     if (scheduled(i).runs_backward && scheduled(i).plan.backward_reads_output) last = backward_step(i);
     for (const size_t c : consumers_[i]) {
@@ -92,8 +92,12 @@ class Scheduler {
   void place_values() {
     for (size_t i = 0; i < count_; ++i) {
       auto& s = scheduled(i);
-      const bool is_input = !node(i).layer;
-      s.value = new_slot(s.shape.elements() * size_of(node(i).dtype), is_input ? 0 : i, last_read(i));
+      const size_t bytes = s.shape.elements() * size_of(node(i).dtype);
+      if (!node(i).layer) {
+        schedule_.input_bytes += bytes;
+        continue;
+      }
+      s.value = new_slot(bytes, i, last_read(i));
       for (const auto& saved : s.plan.saved) {
         const size_t last = graph_.keeps(i) ? end_ : s.runs_backward ? backward_step(i) : i;
         s.saved.push_back(new_slot(saved.shape.elements() * size_of(saved.dtype), i, last));
@@ -167,6 +171,10 @@ class Scheduler {
 };
 
 }  // namespace
+
+bool Schedule::fits(const DeviceCaps& caps) const {
+  return std::max(memory.total, input_bytes) <= caps.max_allocation && total_bytes() <= caps.memory_bytes;
+}
 
 Schedule make_schedule(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode) {
   if (batch == 0) throw UsageError("[graph] the batch size must be at least 1");

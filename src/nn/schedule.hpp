@@ -23,7 +23,7 @@ struct InputGradient {
 struct ScheduledNode {
   Shape shape;
   LayerPlan plan;
-  Slot value = 0;
+  std::optional<Slot> value;  ///< none for an input, which has memory of its own
   std::vector<Slot> saved;
   std::optional<Slot> forward_workspace, backward_workspace;
   bool runs_backward = false;
@@ -37,6 +37,10 @@ struct Schedule {
   std::vector<ScheduledNode> nodes;
   std::vector<Allocation> slots;
   MemoryPlan memory;
+  size_t input_bytes = 0;
+
+  size_t total_bytes() const { return memory.total + input_bytes; }
+  bool fits(const DeviceCaps& caps) const;
 };
 
 /// Throws ShapeError where layers don't fit together, UsageError where training lacks a loss.

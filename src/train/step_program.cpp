@@ -13,13 +13,11 @@ void write_int(Queue& queue, const Tensor& tensor, size_t number) {
   queue.write(tensor.buffer(), &value, sizeof(value));
 }
 
-/// The pattern repeated for every image of the batch, in a buffer as large as the mask's.
-Buffer repeated_mask(Queue& queue, const std::string& pattern, const Tensor& mask) {
-  std::vector<uint8_t> visible(mask.buffer().bytes(), 0);
-  for (size_t i = 0; i < mask.elements(); ++i) visible[i] = pattern[i % pattern.size()] == '1' ? 1 : 0;
-  Buffer buffer = queue.device().allocate(visible.size());
-  queue.write(buffer, visible.data(), visible.size());
-  return buffer;
+/// The pattern for every image of the batch. Written once: nothing else writes a plan's inputs.
+void write_mask(Queue& queue, const std::string& pattern, const Tensor& mask) {
+  std::vector<uint8_t> visible(mask.elements());
+  for (size_t i = 0; i < visible.size(); ++i) visible[i] = pattern[i % pattern.size()] == '1' ? 1 : 0;
+  upload<uint8_t>(queue, visible, mask);
 }
 
 }  // namespace
@@ -54,12 +52,10 @@ StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Que
                          const AdamState* adam)
     : queue_(&queue),
       plan_(graph, parameters, queue, batch, adam != nullptr ? nn::Mode::training : nn::Mode::inference) {
-  Buffer pattern;
-  if (!mask.pattern.empty()) pattern = repeated_mask(queue, mask.pattern, plan_.tensor("mask"));
+  if (!mask.pattern.empty()) write_mask(queue, mask.pattern, plan_.tensor("mask"));
   before_ = queue.record([&] {
     ops::load_batch(queue, samples.pixels, samples.labels, state.order, state.table, state.cursor, samples.mean,
                     samples.deviation, plan_.tensor("images"), plan_.tensor("labels"));
-    if (pattern) queue.copy(pattern, plan_.tensor("mask").buffer());
     if (mask.ratio > 0) {
       ops::random_mask(queue, mask.seed, mask.ratio, state.epoch, state.order, state.table, state.cursor,
                        plan_.tensor("mask"));

@@ -82,19 +82,16 @@ TEST_P(QueueTest, SpecsMakeDifferentKernels) {
   EXPECT_EQ(download<float>(queue(), x)[0], 17.0F);
 }
 
-TEST_P(QueueTest, ZeroesAndCopiesSlices) {
+TEST_P(QueueTest, ZeroesASliceAlone) {
   const size_t step = device().caps().buffer_alignment / sizeof(float);
   const Tensor x = ramp(3 * step);
-  const Buffer middle = x.buffer().slice(step * sizeof(float), step * sizeof(float));
-  const Buffer last = x.buffer().slice(2 * step * sizeof(float), step * sizeof(float));
-  queue().zero(middle);
-  queue().copy(middle, last);
+  queue().zero(x.buffer().slice(step * sizeof(float), step * sizeof(float)));
   const auto values = download<float>(queue(), x);
   EXPECT_EQ(values[step - 1], static_cast<float>(step - 1));
   EXPECT_EQ(values[step], 0.0F);
-  EXPECT_EQ(values[3 * step - 1], 0.0F);
+  EXPECT_EQ(values[2 * step - 1], 0.0F);
+  EXPECT_EQ(values[2 * step], static_cast<float>(2 * step));
   EXPECT_THROW(x.buffer().slice(0, x.buffer().bytes() + 4), DeviceError);
-  EXPECT_THROW(queue().copy(middle, x.buffer()), DeviceError);
 }
 
 TEST_P(QueueTest, BuildErrorsNameFileLineAndDevice) {
@@ -145,11 +142,10 @@ TEST_P(QueueTest, NothingIsAliveAfterADeviceIsClosed) {
   {
     Device own(GetParam().info, {.profile = true});
     const Tensor x = Tensor::empty(own, {4});
+    own.queue().zero(x.buffer());
     const Kernel kernel = own.kernel("queue_test", "scale_up", KernelSpec{}.define("OFFSET", 0));
-    const CommandList commands = own.queue().record([&] {
-      own.queue().zero(x.buffer());
-      own.queue().launch(kernel, {.global = {4}, .local = {1}, .flops = 8}, x, 1.0F);
-    });
+    const CommandList commands =
+        own.queue().record([&] { own.queue().launch(kernel, {.global = {4}, .local = {1}, .flops = 8}, x, 1.0F); });
     own.queue().replay(commands);
     own.queue().replay(commands);
     const auto profile = own.queue().profile();

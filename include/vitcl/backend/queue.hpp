@@ -61,10 +61,8 @@ class Queue {
     launch_with(kernel, shape, {KernelArgument(args)...});
   }
 
-  /// Sets every byte of `buffer` to 0.
+  /// Sets every byte of `buffer` to 0. Not recordable.
   void zero(const Buffer& buffer);
-  /// Copies source's bytes to target; both have the same size.
-  void copy(const Buffer& source, const Buffer& target);
   /// Host memory to the device; returns once `bytes` may be reused. Not recordable.
   void write(const Buffer& target, const void* source, size_t bytes, size_t offset = 0);
   /// Device memory to the host, after all earlier commands. Not recordable.
@@ -72,7 +70,7 @@ class Queue {
   void flush();
   void finish();
 
-  /// Runs `body`; what it launches, zeroes and copies is recorded instead of executed.
+  /// Runs `body`; what it launches is recorded instead of executed.
   CommandList record(const std::function<void()>& body);
   /// Enqueues recorded commands without setting arguments, creating events or waiting.
   void replay(const CommandList& commands);

@@ -27,7 +27,7 @@ struct GraphReport {
   size_t parameters = 0;
   double forward_flops = 0, backward_flops = 0;
   size_t saved_bytes = 0;
-  size_t planned_bytes = 0;    ///< the arena: activations, gradients and scratch, with reuse
+  size_t planned_bytes = 0;    ///< inputs, and the arena: activations, gradients and scratch, with reuse
   size_t unplanned_bytes = 0;  ///< the same without reuse
 };
 GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode);
