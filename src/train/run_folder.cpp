@@ -125,9 +125,10 @@ TrainConfig RunFolder::read_config() const {
   return config_from_toml(text.str(), config_file().string());
 }
 
-void RunFolder::save(const Checkpoint& state, bool best) const {
-  std::vector<fs::path> files = {checkpoint(state.position.step)};
-  if (best) files.push_back(best_checkpoint());
+void RunFolder::save(const Checkpoint& state, Names names) const {
+  std::vector<fs::path> files;
+  if (names.step) files.push_back(checkpoint(state.position.step));
+  if (names.best) files.push_back(best_checkpoint());
   files.push_back(last_checkpoint());
   save_checkpoint(files, state);
 }

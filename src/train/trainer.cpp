@@ -55,8 +55,8 @@ struct Trainer::State {
   const RunFolder* folder = nullptr;
   TrainObserver* observer = nullptr;
   std::optional<MetricsLog> log;
-  size_t saved_step = SIZE_MAX;
-  double epoch_seconds = 0;  // of the current epoch, in this process
+  std::optional<Position> saved;  // the state that checkpoint-last holds
+  double epoch_seconds = 0;       // of the current epoch, in this process
   size_t epoch_images = 0;
 
   State(Device& target, const TrainConfig& wanted, const data::Dataset& dataset)
@@ -74,7 +74,8 @@ struct Trainer::State {
 
   size_t steps_per_epoch() const { return stepper.cut().steps; }
   Checkpoint checkpoint();
-  void save(bool best);
+  void save(RunFolder::Names names);
+  bool is_checkpoint_step() const;
   bool train_epoch(const std::atomic<bool>& stop);
   bool evaluate_epoch(const std::atomic<bool>& stop);
   size_t run_steps(size_t first, size_t end, const std::atomic<bool>& stop);
@@ -102,15 +103,19 @@ Checkpoint Trainer::State::checkpoint() {
   return state;
 }
 
-void Trainer::State::save(bool best) {
-  if (folder == nullptr || (saved_step == position.step && !best)) return;
+void Trainer::State::save(RunFolder::Names names) {
+  if (folder == nullptr || saved == position) return;
   log->sync();
   try {
-    folder->save(checkpoint(), best);
+    folder->save(checkpoint(), names);
   } catch (const NumericsError& error) {
     fail(error.what());
   }
-  saved_step = position.step;
+  saved = position;
+}
+
+bool Trainer::State::is_checkpoint_step() const {
+  return config.checkpoint_every > 0 && position.step % config.checkpoint_every == 0;
 }
 
 /// Trains what is left of the current epoch; false where `stop` ended it early, with everything saved.
@@ -130,11 +135,11 @@ bool Trainer::State::train_epoch(const std::atomic<bool>& stop) {
       pace.took(steps, watch.seconds());
       report_progress();
     }
+    if (position.step < end && is_checkpoint_step()) save({.step = true});
     if (stop) {
-      save(false);
+      save({});
       return false;
     }
-    if (config.checkpoint_every > 0 && position.step % config.checkpoint_every == 0 && position.step < end) save(false);
   }
   return true;
 }
@@ -179,7 +184,7 @@ bool Trainer::State::evaluate_epoch(const std::atomic<bool>& stop) {
   Stopwatch watch;
   std::optional<Evaluation> evaluation = evaluator.run(stop);
   if (!evaluation) {
-    save(false);
+    save({});
     return false;
   }
   EpochMetrics metrics{
@@ -199,9 +204,8 @@ bool Trainer::State::evaluate_epoch(const std::atomic<bool>& stop) {
   epoch_seconds = 0;
   epoch_images = 0;
   if (log) log->add(metrics);
-  bool due = config.checkpoint_every == 0 || position.step % config.checkpoint_every == 0;
-  saved_step = SIZE_MAX;  // whatever was saved at this step does not count the epoch as complete
-  if (due || best || position.epochs == config.epochs) save(best);
+  bool due = config.checkpoint_every == 0 || is_checkpoint_step();
+  if (due || best || position.epochs == config.epochs) save({.step = due, .best = best});
   observer->on_epoch(metrics, best);
   return true;
 }
@@ -209,11 +213,11 @@ bool Trainer::State::evaluate_epoch(const std::atomic<bool>& stop) {
 void Trainer::State::fail(const std::string& what) {
   std::string where = stepper.first_not_finite();
   std::string tensor = where.empty() ? "" : fmt::format("; the first tensor that is not finite is {}", where);
-  std::string saved = folder == nullptr
-                          ? "nothing was saved"
-                          : fmt::format("the last good state is kept in {}", folder->last_checkpoint().string());
+  std::string kept = folder == nullptr
+                         ? "nothing was saved"
+                         : fmt::format("the last good state is kept in {}", folder->last_checkpoint().string());
   throw NumericsError(fmt::format("{} at step {} (epoch {}){}; {}. Lower the learning rate (--lr, now {})", what,
-                                  position.step, position.epochs + 1, tensor, saved, config.lr));
+                                  position.step, position.epochs + 1, tensor, kept, config.lr));
 }
 
 void require_fitting(const models::ViTConfig& model, const data::Dataset& dataset) {
@@ -264,7 +268,7 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::filesystem::path&
   }
   state.stepper.load(checkpoint);
   state.position = checkpoint.position;
-  state.saved_step = checkpoint.position.step;
+  state.saved = checkpoint.position;
 }
 
 Outcome Trainer::run(const RunFolder* folder, TrainObserver& observer, const std::atomic<bool>& stop) {
@@ -276,7 +280,8 @@ Outcome Trainer::run(const RunFolder* folder, TrainObserver& observer, const std
     io::remove_partial_files(folder->path());
     folder->write_config(state.config);
     folder->write_environment(state.device.info());
-    state.save(false);
+    if (!std::filesystem::exists(folder->last_checkpoint())) state.saved.reset();
+    state.save({.step = state.position.step == 0});
   }
   Outcome outcome = Outcome::finished;
   while (state.position.epochs < state.config.epochs && outcome == Outcome::finished) {
@@ -299,8 +304,9 @@ size_t run_bytes(const TrainConfig& config, size_t train_samples) {
     parameters += spec.shape.elements();
   }
   size_t steps = config.epochs * BatchCut(train_samples, config.batch_size).steps;
-  size_t saves = config.epochs + 4 + (config.checkpoint_every > 0 ? steps / config.checkpoint_every : 0);
-  return saves * checkpoint_bytes(parameters);
+  size_t numbered = 1 + (config.checkpoint_every > 0 ? steps / config.checkpoint_every : config.epochs);
+  size_t others = 3;  // the best, the last, and the one that is being written
+  return (numbered + others) * checkpoint_bytes(parameters);
 }
 
 }  // namespace vitcl::train

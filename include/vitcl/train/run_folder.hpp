@@ -38,8 +38,11 @@ class RunFolder {
   /// The program's version, the system, the device and the environment variables that bear on a run.
   void write_environment(const DeviceInfo& device) const;
 
-  /// Saves under the step's name, then as the best where it is that, then as the last.
-  void save(const Checkpoint& checkpoint, bool best) const;
+  /// Saves under the step's name and as the best, where wanted, and then as the last.
+  struct Names {
+    bool step = false, best = false;
+  };
+  void save(const Checkpoint& checkpoint, Names names) const;
 
  private:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
