@@ -18,10 +18,10 @@ struct Options : CommonOptions {
 };
 
 void print_table(const nn::GraphReport& report, const std::string& name, size_t batch) {
-  print("{:<26} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", "LAYER", "KIND", "OUTPUT", "PARAMETERS", "FORWARD",
+  print("{:<28} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", "LAYER", "KIND", "OUTPUT", "PARAMETERS", "FORWARD",
         "BACKWARD", "SAVED");
   for (const nn::NodeReport& node : report.nodes) {
-    print("{:<26} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", node.name, node.kind, node.output.to_string(),
+    print("{:<28} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", node.name, node.kind, node.output.to_string(),
           node.parameters == 0 ? "" : grouped(node.parameters), in_flops(node.forward_flops),
           in_flops(node.backward_flops), node.saved_bytes == 0 ? "" : in_bytes(static_cast<double>(node.saved_bytes)));
   }
