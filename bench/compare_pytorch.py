@@ -5,7 +5,8 @@
   python3 -m venv venv && venv/bin/pip install torch
   bench/compare_pytorch.py --python venv/bin/python
 
-Alternating spreads what else the machine does over both. PyTorch gets the allocator settings that keep freed memory
+Alternating spreads what else the machine does over both, but the machine has to be idle all the same: PyTorch's threads
+spin between operations, and lose out of all proportion where other programs want the cores. PyTorch gets the allocator settings that keep freed memory
 mapped (it is up to a third slower without); vitcl allocates nothing while it trains.
 """
 import argparse
