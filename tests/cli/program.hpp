@@ -63,6 +63,7 @@ class Program {
     std::vector<std::string> words = {VITCL_PROGRAM};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> pointers;
+    pointers.reserve(words.size() + 1);
     for (std::string& word : words) pointers.push_back(word.data());
     pointers.push_back(nullptr);
     const std::string out = output_ / "out", err = output_ / "err", folder = folder_.path();
