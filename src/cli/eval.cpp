@@ -86,6 +86,7 @@ Command add_eval(CLI::App& root) {
   CLI::App* app = root.add_subcommand("eval", "Measure a checkpoint on test images");
   app->add_option("CHECKPOINT", options->checkpoint, "checkpoint of a run")->required()->option_text(" ");
   options->flags.add(*app, {"device", "data", "data-dir", "digits-seed", "test-samples", "batch-size", "patch-mask"});
+  app->get_option("--data")->option_text("TEXT [the checkpoint's]");
   add_config_file(*app, *options);
   add_json(*app, *options);
   add_quiet(*app, *options);
