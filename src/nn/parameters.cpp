@@ -18,7 +18,7 @@ std::vector<float> sincos_rows(size_t rows, size_t dim) {
   std::vector<float> values(rows * dim);
   for (size_t p = 0; p < rows; ++p) {
     for (size_t c = 0; c < dim; ++c) {
-      const double exponent = static_cast<double>(c / 2 * 2) / static_cast<double>(dim);
+      const double exponent = static_cast<double>(c - c % 2) / static_cast<double>(dim);
       const double angle = static_cast<double>(p) / std::pow(10000.0, exponent);
       values[p * dim + c] = static_cast<float>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
     }
