@@ -13,3 +13,4 @@ run(${CMAKE_COMMAND} -S ${WORK_DIR}/source -B ${WORK_DIR}/build -G ${GENERATOR} 
 run(${CMAKE_COMMAND} --build ${WORK_DIR}/build)
 run(${WORK_DIR}/build/consumer)
 run(${WORK_DIR}/prefix/bin/vitcl --version)
+file(REMOVE_RECURSE ${WORK_DIR})  # on failure it stays, to be looked at
