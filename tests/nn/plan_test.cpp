@@ -143,8 +143,8 @@ TEST_P(PlanTest, ABatchThatDoesNotFitSaysWhichWould) {
   Parameters parameters(device(), graph_.parameters());
   const size_t fits = largest_batch(graph_, device().caps(), Mode::training);
   try {
-    Plan(graph_, parameters, queue(), fits + 1, Mode::training);
-    FAIL() << "a batch of " << fits + 1 << " can't fit";
+    const Plan plan(graph_, parameters, queue(), fits + 1, Mode::training);
+    FAIL() << "a batch of " << plan.batch() << " can't fit";
   } catch (const DeviceError& error) {
     EXPECT_NE(std::string(error.what()).find(std::to_string(fits)), std::string::npos) << error.what();
   }
