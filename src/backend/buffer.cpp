@@ -49,16 +49,6 @@ Buffer Buffer::slice(size_t offset, size_t bytes) const {
   return Buffer(std::make_shared<const State>(std::move(memory), bytes, start, root, state_->ledger));
 }
 
-Buffer Arena::take(size_t bytes) {
-  const size_t start = used_;
-  if (bytes > memory_.bytes() || start > memory_.bytes() - bytes) {
-    throw DeviceError(
-        fmt::format("[arena] {} bytes wanted, {} of {} left", bytes, memory_.bytes() - start, memory_.bytes()));
-  }
-  used_ = align_up(start + bytes, alignment_);
-  return memory_.slice(start, bytes);
-}
-
 size_t align_up(size_t bytes, size_t alignment) { return (bytes + alignment - 1) / alignment * alignment; }
 
 }  // namespace vitcl

@@ -31,8 +31,6 @@ void set_arguments(cl::Kernel& kernel, const std::vector<KernelArgument>& args) 
           if constexpr (std::is_same_v<T, Buffer>) {
             const cl_mem memory = NativeAccess::memory(value);
             kernel.setArg(i, sizeof memory, &memory);
-          } else if constexpr (std::is_same_v<T, LocalMemory>) {
-            kernel.setArg(i, value.bytes, nullptr);
           } else {
             kernel.setArg(i, sizeof value, &value);
           }
@@ -137,10 +135,6 @@ void Queue::read(const Buffer& source, void* target, size_t bytes, size_t offset
   if (bytes == 0) return;
   checked(fmt::format("{} bytes from {}", bytes, device_.info().name),
           [&] { state_->queue.enqueueReadBuffer(source.state_->memory, CL_TRUE, offset, bytes, target); });
-}
-
-void Queue::flush() {
-  checked(device_.info().name, [&] { state_->queue.flush(); });
 }
 
 void Queue::finish() {

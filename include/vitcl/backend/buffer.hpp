@@ -31,22 +31,6 @@ class Buffer {
   std::shared_ptr<const State> state_;
 };
 
-/// Hands out aligned slices of one allocation, first to last.
-class Arena {
- public:
-  Arena() = default;
-  Arena(Buffer memory, size_t alignment) : memory_(std::move(memory)), alignment_(alignment) {}
-
-  /// The next `bytes` bytes. Throws DeviceError when the arena is used up.
-  Buffer take(size_t bytes);
-  const Buffer& memory() const { return memory_; }
-
- private:
-  Buffer memory_;
-  size_t alignment_ = 1;
-  size_t used_ = 0;
-};
-
 /// `bytes` rounded up to a multiple of `alignment`.
 size_t align_up(size_t bytes, size_t alignment);
 

@@ -40,12 +40,7 @@ class Kernel {
   std::shared_ptr<State> state_;
 };
 
-/// Work-group memory of a kernel argument declared `__local`.
-struct LocalMemory {
-  size_t bytes;
-};
-
 /// One argument of a launch. The C++ type decides the OpenCL type: int32_t is int, uint32_t is uint, uint64_t is ulong.
-using KernelArgument = std::variant<Buffer, int32_t, uint32_t, uint64_t, float, LocalMemory>;
+using KernelArgument = std::variant<Buffer, int32_t, uint32_t, uint64_t, float>;
 
 }  // namespace vitcl

@@ -67,7 +67,6 @@ class Queue {
   void write(const Buffer& target, const void* source, size_t bytes, size_t offset = 0);
   /// Device memory to the host, after all earlier commands. Not recordable.
   void read(const Buffer& source, void* target, size_t bytes, size_t offset = 0);
-  void flush();
   void finish();
 
   /// Runs `body`; what it launches is recorded instead of executed.
