@@ -1,7 +1,7 @@
 // Times recorded steps of the article's model, exactly those that `vitcl train` replays, on random images. Prints one
 // JSON line: milliseconds a step (median and least of the repeats), images per second, and inference images per second.
 //
-//   vitcl_train_bench [--device NAME] [--batch N] [--steps N] [--repeats N] [--profile]
+//   vitcl_train_bench [--device NAME] [--model PRESET] [--batch N] [--steps N] [--repeats N] [--profile]
 //
 // --profile adds, to stderr, the time in each kernel during the repeats (it slows them down).
 
@@ -28,6 +28,7 @@ constexpr size_t batches = 10;
 
 struct Options {
   std::string device = "auto";
+  std::string model = "article";
   size_t batch = 100;
   size_t steps = 40;
   size_t repeats = 5;
@@ -55,6 +56,8 @@ Options parse_options(const std::vector<std::string_view>& arguments) {
     const std::string_view value = arguments[++i];
     if (name == "--device") {
       options.device = value;
+    } else if (name == "--model") {
+      options.model = value;
     } else if (name == "--batch") {
       options.batch = parse_count(name, value);
     } else if (name == "--steps") {
@@ -75,7 +78,7 @@ train::DeviceSamples random_samples(Queue& queue, const models::ViTConfig& model
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 2654435761U >> 24U);
   std::vector<int32_t> labels(count);
   for (size_t i = 0; i < count; ++i) labels[i] = static_cast<int32_t>(i % model.classes);
-  return train::DeviceSamples::upload(queue, shape, pixels, labels, {.mean = {0.1307F}, .deviation = {0.3081F}});
+  return train::DeviceSamples::upload(queue, shape, pixels, labels, {.mean = std::vector(model.channels, 0.1307F), .deviation = std::vector(model.channels, 0.3081F)});
 }
 
 /// Milliseconds a step, for each repeat, smallest first.
@@ -112,7 +115,7 @@ void print_profile(Queue& queue) {
 void run(const Options& options) {
   Device device(select_device(options.device), {.profile = options.profile});
   Queue& queue = device.queue();
-  const models::ViTConfig model = models::preset("article");
+  const models::ViTConfig model = models::preset(options.model);
   const nn::Graph graph = models::vit_training_graph(model);
   nn::Parameters parameters(device, graph.parameters());
   parameters.initialize(queue, 0);
