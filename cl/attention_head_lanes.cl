@@ -1,7 +1,6 @@
-// Self-attention for few tokens and small heads on CPU devices: a lane is one head of one image, so nothing crosses
-// lanes, no lane idles whatever the number of tokens, and one backward pass yields dq, dk and dv together. A work-item
-// keeps keys, values and their gradients of LANES heads in private memory.
+// Self-attention for few tokens and small heads on CPU devices: a work-item takes LANES heads.
 //
+// Macros, see common/head_lanes.h:
 //   LANES       8 or 16
 //   HEAD_DIM    D
 //   MAX_TOKENS  room for tokens in private memory
@@ -9,140 +8,27 @@
 #if !defined(LANES) || !defined(HEAD_DIM) || !defined(MAX_TOKENS) || !defined(MASKED)
 #error "attention_head_lanes.cl: LANES, HEAD_DIM, MAX_TOKENS and MASKED must be defined"
 #endif
-#include "common/lanes.h"
+#include "common/head_lanes.h"
 
-#define LOG2_E 1.44269504f
-#define LN_2 0.693147181f
-
-// Where the lanes' heads start: in a tensor whose images are `image_stride` apart.
-inline void head_rows(ulong* row, int batch, int heads, ulong image_stride, ulong head_stride) {
-  for (int l = 0; l < LANES; ++l) {
-    const int head = min((int)get_global_id(0) * LANES + l, batch * heads - 1);
-    row[l] = (head / heads) * image_stride + (head % heads) * head_stride;
-  }
-}
-
-// 0 where a token is visible, -infinity where not.
-inline void load_bias(floatL* bias, const __global uchar* mask, int batch, int heads, int tokens, int leading) {
-  float* to = (float*)bias;
-  for (int t = 0; t < tokens; ++t) {
-    for (int l = 0; l < LANES; ++l) {
-      const int image = min((int)get_global_id(0) * LANES + l, batch * heads - 1) / heads;
-      const bool visible = t < leading || mask[(ulong)image * (tokens - leading) + (t - leading)] != 0;
-      to[t * LANES + l] = visible ? 0.0f : -INFINITY;
-    }
-  }
-}
-
-inline floatL dot_lanes(const floatL* a, const floatL* b) {
-  floatL sum = a[0] * b[0];
-#pragma unroll
-  for (int d = 1; d < HEAD_DIM; ++d) sum = vitcl_fma(a[d], b[d], sum);
-  return sum;
+static inline Heads heads_of_item(float scale, int batch, int tokens, int heads, int leading) {
+  Heads h;
+  h.first = (int)get_global_id(0) * LANES, h.last = batch * heads;
+  h.heads = heads, h.tokens = h.queries = tokens, h.leading = leading;
+  h.scale = scale;
+  return h;
 }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_forward(
     const __global float* qkv, const __global uchar* mask, __global float* out, __global float* logsumexp, float scale,
     int batch, int tokens, int heads, int leading) {
-  floatL k[MAX_TOKENS * HEAD_DIM], v[MAX_TOKENS * HEAD_DIM], p[MAX_TOKENS], bias[MAX_TOKENS], lse[MAX_TOKENS];
-  floatL q[HEAD_DIM], o[HEAD_DIM];
-  ulong in_row[LANES], out_row[LANES], lse_row[LANES];
-  const int dim = heads * HEAD_DIM;
-  const int rows = min(LANES, batch * heads - (int)get_global_id(0) * LANES);
-  head_rows(in_row, batch, heads, (ulong)tokens * 3 * dim, HEAD_DIM);
-  head_rows(out_row, batch, heads, (ulong)tokens * dim, HEAD_DIM);
-  head_rows(lse_row, batch, heads, (ulong)tokens * heads, tokens);
-  for (int t = 0; t < tokens; ++t) {
-    gather_rows(k + t * HEAD_DIM, qkv + (ulong)(3 * t + 1) * dim, in_row, HEAD_DIM);
-    gather_rows(v + t * HEAD_DIM, qkv + (ulong)(3 * t + 2) * dim, in_row, HEAD_DIM);
-  }
-  if (MASKED) load_bias(bias, mask, batch, heads, tokens, leading);
-  for (int i = 0; i < tokens; ++i) {
-    gather_rows(q, qkv + (ulong)(3 * i) * dim, in_row, HEAD_DIM);
-#pragma unroll
-    for (int d = 0; d < HEAD_DIM; ++d) q[d] *= scale * LOG2_E;
-    floatL largest = (floatL)(-FLT_MAX);
-    for (int j = 0; j < tokens; ++j) {
-      p[j] = dot_lanes(q, k + j * HEAD_DIM);
-      if (MASKED) p[j] += bias[j];
-      largest = largest > p[j] ? largest : p[j];
-    }
-    floatL sum = (floatL)(0.0f);
-    for (int j = 0; j < tokens; ++j) {
-      p[j] = exp2_lanes(p[j] - largest);
-      sum += p[j];
-    }
-    floatL norm = 1.0f / sum;
-    lse[i] = (largest + log2_lanes(sum)) * LN_2;
-#pragma unroll
-    for (int d = 0; d < HEAD_DIM; ++d) o[d] = (floatL)(0.0f);
-    for (int j = 0; j < tokens; ++j)
-#pragma unroll
-      for (int d = 0; d < HEAD_DIM; ++d) o[d] = vitcl_fma(p[j], v[j * HEAD_DIM + d], o[d]);
-#pragma unroll
-    for (int d = 0; d < HEAD_DIM; ++d) o[d] = MASKED ? (bias[i] < 0.0f ? (floatL)(0.0f) : o[d] * norm) : o[d] * norm;
-    if (MASKED) lse[i] = bias[i] < 0.0f ? (floatL)(0.0f) : lse[i];
-    scatter_rows(o, out + (ulong)i * dim, out_row, rows, HEAD_DIM, 0);
-  }
-  scatter_rows(lse, logsumexp, lse_row, rows, tokens, 0);
+  const Heads h = heads_of_item(scale, batch, tokens, heads, leading);
+  attend(&h, qkv, mask, out, logsumexp);
 }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_backward(
     const __global float* dout, const __global float* qkv, const __global float* out, const __global float* logsumexp,
     const __global uchar* mask, __global float* dqkv, float scale, int batch, int tokens, int heads, int leading,
     int accumulate) {
-  floatL k[MAX_TOKENS * HEAD_DIM], v[MAX_TOKENS * HEAD_DIM], dk[MAX_TOKENS * HEAD_DIM], dv[MAX_TOKENS * HEAD_DIM];
-  floatL p[MAX_TOKENS], bias[MAX_TOKENS], lse[MAX_TOKENS];
-  floatL q[HEAD_DIM], o[HEAD_DIM], dq[HEAD_DIM], g[HEAD_DIM];
-  ulong in_row[LANES], out_row[LANES], lse_row[LANES];
-  const int dim = heads * HEAD_DIM;
-  const int rows = min(LANES, batch * heads - (int)get_global_id(0) * LANES);
-  head_rows(in_row, batch, heads, (ulong)tokens * 3 * dim, HEAD_DIM);
-  head_rows(out_row, batch, heads, (ulong)tokens * dim, HEAD_DIM);
-  head_rows(lse_row, batch, heads, (ulong)tokens * heads, tokens);
-  for (int t = 0; t < tokens; ++t) {
-    gather_rows(k + t * HEAD_DIM, qkv + (ulong)(3 * t + 1) * dim, in_row, HEAD_DIM);
-    gather_rows(v + t * HEAD_DIM, qkv + (ulong)(3 * t + 2) * dim, in_row, HEAD_DIM);
-  }
-  for (int c = 0; c < tokens * HEAD_DIM; ++c) dk[c] = dv[c] = (floatL)(0.0f);
-  gather_rows(lse, logsumexp, lse_row, tokens);
-  if (MASKED) load_bias(bias, mask, batch, heads, tokens, leading);
-  for (int i = 0; i < tokens; ++i) {
-    gather_rows(q, qkv + (ulong)(3 * i) * dim, in_row, HEAD_DIM);
-    gather_rows(o, out + (ulong)i * dim, out_row, HEAD_DIM);
-    gather_rows(g, dout + (ulong)i * dim, out_row, HEAD_DIM);
-    if (MASKED)
-      for (int d = 0; d < HEAD_DIM; ++d) g[d] = bias[i] < 0.0f ? (floatL)(0.0f) : g[d];
-    for (int d = 0; d < HEAD_DIM; ++d) {
-      q[d] *= scale * LOG2_E;
-      dq[d] = (floatL)(0.0f);
-    }
-    const floatL delta = dot_lanes(g, o);
-    const floatL lse2 = lse[i] * LOG2_E;
-    for (int j = 0; j < tokens; ++j) {
-      floatL s = dot_lanes(q, k + j * HEAD_DIM) - lse2;
-      if (MASKED) s += bias[j];
-      p[j] = exp2_lanes(s);
-    }
-    for (int j = 0; j < tokens; ++j) {
-#pragma unroll
-      for (int d = 0; d < HEAD_DIM; ++d) dv[j * HEAD_DIM + d] = vitcl_fma(p[j], g[d], dv[j * HEAD_DIM + d]);
-      p[j] *= dot_lanes(g, v + j * HEAD_DIM) - delta;
-    }
-    for (int j = 0; j < tokens; ++j) {
-#pragma unroll
-      for (int d = 0; d < HEAD_DIM; ++d) {
-        dk[j * HEAD_DIM + d] = vitcl_fma(p[j], q[d], dk[j * HEAD_DIM + d]);
-        dq[d] = vitcl_fma(p[j], k[j * HEAD_DIM + d], dq[d]);
-      }
-    }
-#pragma unroll
-    for (int d = 0; d < HEAD_DIM; ++d) dq[d] *= scale;
-    scatter_rows(dq, dqkv + (ulong)(3 * i) * dim, in_row, rows, HEAD_DIM, accumulate);
-  }
-  for (int t = 0; t < tokens; ++t) {
-    for (int d = 0; d < HEAD_DIM; ++d) dk[t * HEAD_DIM + d] *= LN_2;
-    scatter_rows(dk + t * HEAD_DIM, dqkv + (ulong)(3 * t + 1) * dim, in_row, rows, HEAD_DIM, accumulate);
-    scatter_rows(dv + t * HEAD_DIM, dqkv + (ulong)(3 * t + 2) * dim, in_row, rows, HEAD_DIM, accumulate);
-  }
+  const Heads h = heads_of_item(scale, batch, tokens, heads, leading);
+  attend_backward(&h, dout, qkv, out, logsumexp, mask, dqkv, accumulate);
 }

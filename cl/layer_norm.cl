@@ -5,93 +5,30 @@
 #ifndef GROUP
 #error "layer_norm.cl needs GROUP"
 #endif
+#include "common/layer_norm_rows.h"
 #include "common/reduce.h"
-#include "common/types.h"
 
 #if GROUP == 0
-
-// The lanes that lie before dim in the vector at feature c; the others hold 0 and are not stored.
-static inline float16 load_features(const __global float* row, int c, int dim) {
-  return c + 16 <= dim ? vload16(0, row + c) : vitcl_load_partial(row + c, dim - c, 0.0f);
-}
-
-static inline void store_features(float16 value, __global float* row, int c, int dim) {
-  if (c + 16 <= dim) {
-    vstore16(value, 0, row + c);
-  } else {
-    vitcl_store_partial(value, row + c, dim - c);
-  }
-}
-
-// value with 0 in the lanes that do not lie before dim.
-static inline float16 keep_lanes(float16 value, int c, int dim) {
-  const int16 lane = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  return c + 16 <= dim ? value : select((float16)(0.0f), value, lane < (dim - c));
-}
 
 __kernel void layer_norm_forward(const __global float* x, const __global float* weight, const __global float* bias,
                                  float epsilon, __global float* y, __global float* mean, __global float* rstd, int rows,
                                  int dim, int block) {
-  const int first = (int)get_global_id(0) * block, last = min(first + block, rows);
-  for (int r = first; r < last; ++r) {
-    const __global float* x_row = x + (ulong)r * dim;
-    __global float* y_row = y + (ulong)r * dim;
-    float16 sum = 0.0f;
-    for (int c = 0; c < dim; c += 16) sum += load_features(x_row, c, dim);
-    const float row_mean = vitcl_sum16(sum) / (float)dim;
-    float16 squares = 0.0f;
-    for (int c = 0; c < dim; c += 16) {
-      const float16 centred = keep_lanes(load_features(x_row, c, dim) - row_mean, c, dim);
-      squares = vitcl_fma(centred, centred, squares);
-    }
-    const float row_rstd = 1.0f / sqrt(vitcl_sum16(squares) / (float)dim + epsilon);
-    for (int c = 0; c < dim; c += 16) {
-      const float16 normal = (load_features(x_row, c, dim) - row_mean) * row_rstd;
-      store_features(vitcl_fma(normal, load_features(weight, c, dim), load_features(bias, c, dim)), y_row, c, dim);
-    }
-    mean[r] = row_mean;
-    rstd[r] = row_rstd;
-  }
+  const int first = (int)get_global_id(0) * block;
+  const size_t offset = (size_t)first * dim;
+  layer_norm_rows(x + offset, weight, bias, epsilon, y + offset, mean + first, rstd + first, min(block, rows - first),
+                  dim);
 }
 
-// With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)).
-// Each work-item also sums its slice of rows into partials (slices, 2, dim): dy n, then dy.
+// dx; and each work-item sums its slice of rows into partials (slices, 2, dim): those of dweight, then of dbias.
 __kernel void layer_norm_backward(const __global float* dy, const __global float* x, const __global float* weight,
                                   const __global float* mean, const __global float* rstd, __global float* dx,
                                   int accumulate, __global float* partials, int rows, int dim, int slice) {
-  const int first = (int)get_global_id(0) * slice, last = min(first + slice, rows);
-  for (int r = first; r < last; ++r) {
-    const __global float* x_row = x + (ulong)r * dim;
-    const __global float* dy_row = dy + (ulong)r * dim;
-    __global float* dx_row = dx + (ulong)r * dim;
-    const float row_mean = mean[r], row_rstd = rstd[r];
-    float16 g_sum = 0.0f, gn_sum = 0.0f;
-    for (int c = 0; c < dim; c += 16) {
-      const float16 n = (load_features(x_row, c, dim) - row_mean) * row_rstd;
-      const float16 g = load_features(dy_row, c, dim) * load_features(weight, c, dim);
-      g_sum += g;
-      gn_sum = vitcl_fma(g, n, gn_sum);
-    }
-    const float g_mean = vitcl_sum16(g_sum) / (float)dim, gn_mean = vitcl_sum16(gn_sum) / (float)dim;
-    for (int c = 0; c < dim; c += 16) {
-      const float16 n = (load_features(x_row, c, dim) - row_mean) * row_rstd;
-      const float16 g = load_features(dy_row, c, dim) * load_features(weight, c, dim);
-      float16 d = (g - g_mean - n * gn_mean) * row_rstd;
-      if (accumulate) d += load_features(dx_row, c, dim);
-      store_features(d, dx_row, c, dim);
-    }
-  }
-  __global float* weight_sums = partials + (ulong)get_global_id(0) * 2 * dim;
-  for (int c = 0; c < dim; c += 16) {
-    float16 weight_sum = 0.0f, bias_sum = 0.0f;
-    for (int r = first; r < last; ++r) {
-      const float16 d = load_features(dy + (ulong)r * dim, c, dim);
-      weight_sum = vitcl_fma(d, (load_features(x + (ulong)r * dim, c, dim) - mean[r]) * rstd[r], weight_sum);
-      bias_sum += d;
-    }
-    store_features(weight_sum, weight_sums, c, dim);
-    store_features(bias_sum, weight_sums + dim, c, dim);
-  }
+  const int first = (int)get_global_id(0) * slice, count = min(slice, rows - first);
+  const size_t offset = (size_t)first * dim;
+  dy += offset, x += offset, dx += offset, mean += first, rstd += first;
+  __global float* sums = partials + get_global_id(0) * 2 * dim;
+  layer_norm_backward_rows(dy, x, weight, mean, rstd, dx, accumulate, count, dim);
+  layer_norm_backward_weights(dy, x, mean, rstd, sums, sums + dim, 0, count, dim);
 }
 
 #else
@@ -117,7 +54,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void layer_norm_forw
   }
 }
 
-// dx alone, in the notation above; the partial sums are the next kernel's.
+// dx alone; the partial sums are the next kernel's.
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void layer_norm_backward(
     const __global float* dy, const __global float* x, const __global float* weight, const __global float* mean,
     const __global float* rstd, __global float* dx, int accumulate, int dim) {

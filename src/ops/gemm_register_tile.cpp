@@ -67,14 +67,10 @@ size_t register_tile_workspace_bytes(const GemmShape& shape) {
 void gemm_register_tile(Queue& queue, const RegisterTile& tile, const GemmShape& s, const Buffer& a, const Buffer& b,
                         const Buffer* bias, GradMode mode, const Buffer& c, const Buffer& workspace) {
   const auto integer = [](size_t size) { return to_int("gemm", "a size", size); };
-  const auto spec = KernelSpec()
-                        .define("ROWS", integer(tile.rows))
-                        .define("VECTORS", integer(tile.vectors))
-                        .define("DEPTH", integer(tile.depth));
+  const auto spec = KernelSpec().define("ROWS", integer(tile.rows)).define("VECTORS", integer(tile.vectors));
   const bool transpose_a = s.form == GemmForm::tn, transpose_b = s.form == GemmForm::nt;
   // Where op(a) is read across its rows, a shorter chunk keeps what it reads in the cache.
-  constexpr size_t strided_chunk = 64;
-  const size_t chunk = transpose_a ? std::min(strided_chunk, tile.depth) : tile.depth;
+  const size_t chunk = transpose_a ? 64 : s.k;
   const Split split = split_work(tile, s, queue.device().caps().compute_units);
   const bool sliced = split.slices > 1;
   const auto m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);

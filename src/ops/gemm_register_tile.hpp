@@ -9,13 +9,12 @@ namespace vitcl::ops {
 /// How much of c a work-item computes at once: `rows` x 16 `vectors` elements.
 struct RegisterTile {
   size_t rows, vectors;
-  size_t depth;  ///< inner elements of a panel of op(b): as much as stays in the first-level cache beside op(a)
 };
 
 /// 12 sums, 2 columns and a broadcast in 16 registers of 8 floats (AVX2).
-inline constexpr RegisterTile narrow_register_tile{6, 1, 256};
+inline constexpr RegisterTile narrow_register_tile{6, 1};
 /// 24 sums, 4 columns and a broadcast in 32 registers of 16 floats (AVX-512).
-inline constexpr RegisterTile wide_register_tile{6, 4, 128};
+inline constexpr RegisterTile wide_register_tile{6, 4};
 
 size_t register_tile_workspace_bytes(const GemmShape& shape);
 
