@@ -94,6 +94,13 @@ VITCL_DEFINE_NORMAL_TAIL(16, float16, int16)
     F factor;                                                            \
     const F q = TAIL(x, &factor);                                        \
     return vitcl_fma(x, factor * 0.398942280f, x < 0.0f ? q : 1.0f - q); \
+  }                                                                      \
+  static inline F NAME##_with_derivative(F x, F* derivative) {           \
+    F factor;                                                            \
+    const F q = TAIL(x, &factor);                                        \
+    const F p = x < 0.0f ? q : 1.0f - q;                                 \
+    *derivative = vitcl_fma(x, factor * 0.398942280f, p);                \
+    return x * p;                                                        \
   }
 
 VITCL_DEFINE_GELU(vitcl_gelu, vitcl_normal_tail, float)

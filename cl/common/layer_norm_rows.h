@@ -23,7 +23,16 @@ static inline float16 keep_lanes(float16 value, int c, int dim) {
   return c + 16 <= dim ? value : select((float16)(0.0f), value, lane < (dim - c));
 }
 
-// y = (x - mean) * rstd * weight + bias; sets mean and rstd.
+// y = (x - mean) * rstd * weight + bias for one row.
+static inline void normalise_row(const __global float* x, float mean, float rstd, const __global float* weight,
+                                 const __global float* bias, __global float* y, int dim) {
+  for (int c = 0; c < dim; c += 16) {
+    const float16 normal = (load_features(x, c, dim) - mean) * rstd;
+    store_features(vitcl_fma(normal, load_features(weight, c, dim), load_features(bias, c, dim)), y, c, dim);
+  }
+}
+
+// Sets mean, rstd and y.
 static inline void layer_norm_rows(const __global float* x, const __global float* weight, const __global float* bias,
                                    float epsilon, __global float* y, __global float* mean, __global float* rstd,
                                    int rows, int dim) {
@@ -37,13 +46,17 @@ static inline void layer_norm_rows(const __global float* x, const __global float
       squares = vitcl_fma(centred, centred, squares);
     }
     const float row_rstd = 1.0f / sqrt(vitcl_sum16(squares) / (float)dim + epsilon);
-    for (int c = 0; c < dim; c += 16) {
-      const float16 normal = (load_features(x, c, dim) - row_mean) * row_rstd;
-      store_features(vitcl_fma(normal, load_features(weight, c, dim), load_features(bias, c, dim)), y, c, dim);
-    }
+    normalise_row(x, row_mean, row_rstd, weight, bias, y, dim);
     mean[r] = row_mean;
     rstd[r] = row_rstd;
   }
+}
+
+// y again, from the mean and rstd that are known.
+static inline void normalise_rows(const __global float* x, const __global float* mean, const __global float* rstd,
+                                  const __global float* weight, const __global float* bias, __global float* y, int rows,
+                                  int dim) {
+  for (int r = 0; r < rows; ++r, x += dim, y += dim) normalise_row(x, mean[r], rstd[r], weight, bias, y, dim);
 }
 
 // With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)), (+ dx).

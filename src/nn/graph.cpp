@@ -17,10 +17,19 @@ Value Graph::input(std::string name, Shape sample_shape, DType dtype) {
 }
 
 Value Graph::add(std::string name, std::shared_ptr<const Layer> layer, const std::vector<Value>& inputs) {
+  std::vector<std::string> parameters;
+  if (layer) {
+    for (const auto& spec : layer->parameters()) parameters.push_back(name + "." + spec.name);
+  }
+  return add(std::move(name), std::move(layer), inputs, std::move(parameters));
+}
+
+Value Graph::add(std::string name, std::shared_ptr<const Layer> layer, const std::vector<Value>& inputs,
+                 std::vector<std::string> parameters) {
   if (std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& node) { return node.name == name; })) {
     throw UsageError(fmt::format("[graph] two nodes are called \"{}\"", name));
   }
-  Node node{std::move(name), std::move(layer), {}, {}};
+  Node node{std::move(name), std::move(layer), {}, std::move(parameters), {}};
   for (const Value input : inputs) {
     if (input.id >= nodes_.size()) throw UsageError(fmt::format("[graph] {} has an input of another graph", node.name));
     node.inputs.push_back(input.id);
@@ -52,8 +61,9 @@ std::vector<ParameterSpec> Graph::parameters() const {
   std::vector<ParameterSpec> all;
   for (const auto& node : nodes_) {
     if (!node.layer) continue;
+    size_t k = 0;
     for (auto& spec : node.layer->parameters()) {
-      spec.name = node.name + "." + spec.name;
+      spec.name = node.parameters[k++];
       all.push_back(std::move(spec));
     }
   }

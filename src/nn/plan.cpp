@@ -4,6 +4,7 @@
 
 #include <tuple>
 
+#include "nn/fuse.hpp"
 #include "nn/schedule.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -84,12 +85,13 @@ class Recorder {
   // Values, or gradients with empty tensors for what is not trainable.
   std::vector<Tensor> parameter_tensors(size_t i, bool gradients) const {
     std::vector<Tensor> tensors;
-    for (const auto& spec : graph_.nodes()[i].layer->parameters()) {
-      const std::string name = graph_.nodes()[i].name + "." + spec.name;
+    const auto& node = graph_.nodes()[i];
+    const auto specs = node.layer->parameters();
+    for (size_t k = 0; k < specs.size(); ++k) {
       if (!gradients) {
-        tensors.push_back(parameters_.value(name));
+        tensors.push_back(parameters_.value(node.parameters[k]));
       } else {
-        tensors.push_back(spec.trainable ? parameters_.gradient(name) : Tensor());
+        tensors.push_back(specs[k].trainable ? parameters_.gradient(node.parameters[k]) : Tensor());
       }
     }
     return tensors;
@@ -122,8 +124,9 @@ void check_memory(const Graph& graph, const Schedule& schedule, const DeviceInfo
 
 }  // namespace
 
-Plan::Plan(const Graph& graph, Parameters& parameters, Queue& queue, size_t batch, Mode mode, GradMode parameter_mode)
+Plan::Plan(const Graph& plain, Parameters& parameters, Queue& queue, size_t batch, Mode mode, GradMode parameter_mode)
     : queue_(&queue), batch_(batch) {
+  const Graph graph = getenv("VITCL_NOFUSE") ? plain : fuse(plain, queue.device().caps());
   const Schedule schedule = make_schedule(graph, queue.device().caps(), batch, mode);
   planned_bytes_ = schedule.total_bytes();
   check_memory(graph, schedule, queue.device().info(), batch, mode);

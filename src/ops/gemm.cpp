@@ -25,11 +25,9 @@ double bytes(const GemmShape& s) {
          (static_cast<double>(s.m * s.k) + static_cast<double>(s.k * s.n) + static_cast<double>(s.m * s.n));
 }
 
-// A wide tile fills 32 registers of 16 floats, a narrow one 16 registers of 8.
 std::vector<Implementation> preference(const DeviceCaps& caps) {
   if (caps.type != DeviceType::cpu) return {clblast, local_tile, register_tile, register_tile_wide};
-  constexpr unsigned wide_registers = 16;
-  if (caps.native_float_width >= wide_registers) return {register_tile_wide, register_tile, local_tile, clblast};
+  if (has_wide_registers(caps)) return {register_tile_wide, register_tile, local_tile, clblast};
   return {register_tile, register_tile_wide, local_tile, clblast};
 }
 

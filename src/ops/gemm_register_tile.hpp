@@ -16,6 +16,9 @@ inline constexpr RegisterTile narrow_register_tile{6, 1};
 /// 24 sums, 4 columns and a broadcast in 32 registers of 16 floats (AVX-512).
 inline constexpr RegisterTile wide_register_tile{6, 4};
 
+/// Whether the wide tile fits: 32 registers of 16 floats.
+inline bool has_wide_registers(const DeviceCaps& caps) { return caps.native_float_width >= 16; }
+
 size_t register_tile_workspace_bytes(const GemmShape& shape);
 
 void gemm_register_tile(Queue& queue, const RegisterTile& tile, const GemmShape& shape, const Buffer& a,

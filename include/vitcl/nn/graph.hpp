@@ -22,7 +22,8 @@ class Graph {
     std::string name;
     std::shared_ptr<const Layer> layer;  ///< null for an input
     std::vector<size_t> inputs;
-    Shape sample_shape;  ///< inputs only: without the batch axis
+    std::vector<std::string> parameters;  ///< full names, in the order of layer->parameters()
+    Shape sample_shape;                   ///< inputs only: without the batch axis
     DType dtype = DType::f32;
   };
 
@@ -35,6 +36,9 @@ class Graph {
   Value input(std::string name, Shape sample_shape, DType dtype = DType::f32);
   /// Appends a layer. Names are unique; throws UsageError otherwise.
   Value add(std::string name, std::shared_ptr<const Layer> layer, const std::vector<Value>& inputs);
+  /// The same for a layer whose parameters have names of their own, not "node.parameter".
+  Value add(std::string name, std::shared_ptr<const Layer> layer, const std::vector<Value>& inputs,
+            std::vector<std::string> parameters);
   /// Makes a layer of type L in place: add<Linear>("head", {x}, 64, 10).
   template <class L, class... Args>
   Value add(std::string name, const std::vector<Value>& inputs, Args&&... args) {

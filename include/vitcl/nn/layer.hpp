@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,11 @@ class Layer {
   virtual std::vector<ParameterSpec> parameters() const { return {}; }
   /// Throws ShapeError where the inputs don't fit.
   virtual LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const = 0;
+  /// Whether each row of the output depends on the same row of each input alone.
+  virtual bool row_wise() const { return false; }
+  /// The layer that computes the first row of each sample alone, (B, dim), from the same inputs and parameters; null
+  /// where that saves nothing.
+  virtual std::shared_ptr<const Layer> first_row_only() const { return nullptr; }
   virtual void forward(Queue& queue, const ForwardArgs& args) const = 0;
   virtual void backward(Queue& queue, const BackwardArgs& args) const = 0;
 };

@@ -9,7 +9,10 @@ namespace vitcl::nn {
 class Linear final : public Layer {
  public:
   Linear(size_t in, size_t out, bool bias = true);
+  size_t out() const { return out_; }
+  bool bias() const { return bias_; }
   std::string kind() const override { return "Linear"; }
+  bool row_wise() const override { return true; }
   std::vector<ParameterSpec> parameters() const override;
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
@@ -24,7 +27,9 @@ class Linear final : public Layer {
 class LayerNorm final : public Layer {
  public:
   explicit LayerNorm(size_t dim, float epsilon = 1e-5F);
+  float epsilon() const { return epsilon_; }
   std::string kind() const override { return "LayerNorm"; }
+  bool row_wise() const override { return true; }
   std::vector<ParameterSpec> parameters() const override;
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
@@ -39,6 +44,7 @@ class LayerNorm final : public Layer {
 class Gelu final : public Layer {
  public:
   std::string kind() const override { return "GELU"; }
+  bool row_wise() const override { return true; }
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
   void backward(Queue& queue, const BackwardArgs& args) const override;
@@ -48,6 +54,7 @@ class Gelu final : public Layer {
 class Add final : public Layer {
  public:
   std::string kind() const override { return "Add"; }
+  bool row_wise() const override { return true; }
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
   void backward(Queue& queue, const BackwardArgs& args) const override;
@@ -58,6 +65,8 @@ class Add final : public Layer {
 class Attention final : public Layer {
  public:
   Attention(size_t heads, float scale);
+  size_t heads() const { return heads_; }
+  float scale() const { return scale_; }
   std::string kind() const override { return "Attention"; }
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;

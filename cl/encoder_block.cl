@@ -1,0 +1,229 @@
+// A whole pre-norm Transformer encoder block for CPU devices, one launch each way:
+//
+//   r = x + projection(attention(qkv(norm1(x))))
+//   y = r + down(gelu(up(norm2(r))))
+//
+// A work-item takes whole images, `group` at a time, so that what passes between the steps stays in its caches. x is
+// (images, tokens, dim). Where nobody reads but the first row of each image (`queries` is 1, else it is `tokens`),
+// everything behind the keys and values is computed for these rows alone, and y is (images, queries, dim).
+//
+// Backward, a work-item also sums the gradients of all parameters over its images: its slice.
+//
+// Macros, see common/register_tile.h and common/head_lanes.h:
+//   ROWS, VECTORS  the register tile
+//   LANES          8 or 16
+//   HEAD_DIM       D
+//   MAX_TOKENS     room for tokens in private memory
+//   MASKED         1 where `mask` is read, else 0
+#if !defined(ROWS) || !defined(VECTORS) || !defined(LANES) || !defined(HEAD_DIM) || !defined(MAX_TOKENS) || \
+    !defined(MASKED)
+#error "encoder_block.cl: ROWS, VECTORS, LANES, HEAD_DIM, MAX_TOKENS and MASKED must be defined"
+#endif
+#include "common/activation.h"
+#include "common/encoder_block.h"
+#include "common/head_lanes.h"
+#include "common/layer_norm_rows.h"
+#include "common/register_tile.h"
+
+// y = x wᵀ + bias + added for rows that lie `*_row` elements apart; bias and added may be null.
+static inline void linear(const __global float* x, int x_row, const __global float* w, const __global float* bias,
+                          const __global float* added, int added_row, __global float* y, int y_row, int rows, int in,
+                          int out) {
+  const Product p = {x, x_row, 1, w, in, 1, y, y_row, bias, added, added_row, rows, out, in};
+  multiply(&p, in);
+}
+
+// dx = dy w, on top of what dx holds where `accumulate` is set.
+static inline void linear_backward(const __global float* dy, int dy_row, const __global float* w, __global float* dx,
+                                   int dx_row, int accumulate, int rows, int in, int out) {
+  const Product p = {dy, dy_row, 1, w, in, 0, dx, dx_row, 0, accumulate ? dx : 0, dx_row, rows, in, out};
+  multiply(&p, out);
+}
+
+// dw = dyᵀ x and db = the sums of dy's rows, on top of what they hold where `accumulate` is set; db may be null.
+static inline void linear_backward_weights(const __global float* dy, int dy_row, const __global float* x, int x_row,
+                                           __global float* dw, __global float* db, int accumulate, int rows, int in,
+                                           int out) {
+  const Product p = {dy, 1, dy_row, x, x_row, 0, dw, in, 0, accumulate ? dw : 0, in, out, in, rows};
+  multiply(&p, 64);
+  if (!db) return;
+  for (int c = 0; c < out; c += 16) {
+    float16 sum = accumulate ? load_features(db, c, out) : (float16)(0.0f);
+    for (int r = 0; r < rows; ++r) sum += load_features(dy + (size_t)r * dy_row, c, out);
+    store_features(sum, db, c, out);
+  }
+}
+
+// gelu = gelu(slope) and slope = its derivative there, elementwise.
+static inline void gelu_in_place(__global float* gelu, __global float* slope, int count) {
+  for (int i = 0; i < count; i += 16) {
+    float16 derivative;
+    const float16 value = vitcl_gelu16_with_derivative(load_features(slope, i, count), &derivative);
+    store_features(value, gelu, i, count);
+    store_features(derivative, slope, i, count);
+  }
+}
+
+static inline void multiply_in_place(__global float* target, const __global float* factor, int count) {
+  for (int i = 0; i < count; i += 16) {
+    store_features(load_features(target, i, count) * load_features(factor, i, count), target, i, count);
+  }
+}
+
+// target += source for rows of dim, target's `stride` rows apart.
+static inline void add_rows(__global float* target, int stride, const __global float* source, int rows, int dim) {
+  for (int r = 0; r < rows; ++r, target += stride * dim, source += dim) {
+    for (int c = 0; c < dim; c += 16) {
+      store_features(load_features(target, c, dim) + load_features(source, c, dim), target, c, dim);
+    }
+  }
+}
+
+static inline Heads heads_of(const Block* b, int images) {
+  const Heads h = {0, images * b->heads, b->heads, b->tokens, b->queries, b->leading, b->scale};
+  return h;
+}
+
+static inline const __global uchar* mask_of(const Block* b, const __global uchar* mask, int image) {
+  return mask + (size_t)image * (b->tokens - b->leading);
+}
+
+// The block for some images. normal: (images, tokens, dim) of scratch.
+static inline void forward_group(const Block* b, const __global float** w, const __global float* x,
+                                 const __global uchar* mask, const Saved* s, __global float* normal, __global float* y,
+                                 int images) {
+  const int dim = b->dim, mlp_dim = b->mlp_dim, stride = b->tokens / b->queries;
+  const int rows = images * b->tokens, live = images * b->queries;
+  layer_norm_rows(x, w[NORM1_WEIGHT], w[NORM1_BIAS], b->epsilon, normal, s->mean1, s->rstd1, rows, dim);
+  linear(normal, stride * dim, w[QKV_WEIGHT], w[QKV_BIAS], 0, 0, s->qkv, stride * 3 * dim, live, dim, dim);
+  linear(normal, dim, w[QKV_WEIGHT] + dim * dim, w[QKV_BIAS] ? w[QKV_BIAS] + dim : 0, 0, 0, s->qkv + dim, 3 * dim, rows,
+         dim, 2 * dim);
+  Heads h = heads_of(b, images);
+  for (; h.first < h.last; h.first += LANES) attend(&h, s->qkv, mask, s->attended, s->logsumexp);
+  linear(s->attended, dim, w[PROJECTION_WEIGHT], w[PROJECTION_BIAS], x, stride * dim, s->residual, dim, live, dim, dim);
+  layer_norm_rows(s->residual, w[NORM2_WEIGHT], w[NORM2_BIAS], b->epsilon, normal, s->mean2, s->rstd2, live, dim);
+  linear(normal, dim, w[UP_WEIGHT], w[UP_BIAS], 0, 0, s->slope, mlp_dim, live, dim, mlp_dim);
+  gelu_in_place(s->gelu, s->slope, live * mlp_dim);
+  linear(s->gelu, mlp_dim, w[DOWN_WEIGHT], w[DOWN_BIAS], s->residual, dim, y, dim, live, mlp_dim, dim);
+}
+
+// Global size: work-items, each with its share of the images.
+VITCL_LANES_KERNEL void encoder_block_forward(const __global float* x, const __global float* norm1_weight,
+                                              const __global float* norm1_bias, const __global float* qkv_weight,
+                                              const __global float* qkv_bias, const __global float* projection_weight,
+                                              const __global float* projection_bias, const __global float* norm2_weight,
+                                              const __global float* norm2_bias, const __global float* up_weight,
+                                              const __global float* up_bias, const __global float* down_weight,
+                                              const __global float* down_bias, const __global uchar* mask,
+                                              __global float* y, __global float* saved, __global float* workspace,
+                                              int batch, int tokens, int queries, int heads, int mlp_dim, int leading,
+                                              float scale, float epsilon, int has_qkv_bias, int group) {
+  const int dim = heads * HEAD_DIM;
+  const Block b = {tokens, queries, dim, heads, mlp_dim, leading, scale, epsilon, batch, has_qkv_bias};
+  const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
+                                         projection_weight, projection_bias, norm2_weight, norm2_bias,
+                                         up_weight,         up_bias,         down_weight,  down_bias};
+  const Share share = share_of_item(batch);
+  __global float* normal = workspace + get_global_id(0) * group * tokens * dim;
+  for (int image = share.first; image < share.last; image += group) {
+    const Saved s = saved_of(&b, saved, image);
+    forward_group(&b, w, x + (size_t)image * tokens * dim, mask_of(&b, mask, image), &s, normal,
+                  y + (size_t)image * queries * dim, min(group, share.last - image));
+  }
+}
+
+// The gradients for some images: dx, and the parameters' added to g where `accumulate` is set.
+static inline void backward_group(const Block* b, const __global float** w, const __global float* dy,
+                                  const __global float* x, const __global uchar* mask, const Saved* s, const Scratch* t,
+                                  __global float** g, int accumulate, __global float* dx, int accumulate_dx,
+                                  int images) {
+  const int dim = b->dim, mlp_dim = b->mlp_dim, stride = b->tokens / b->queries;
+  const int rows = images * b->tokens, live = images * b->queries;
+
+  // The MLP: t->wide is the gradient of its inside, t->dnormal of its normalised input, t->dresidual of r.
+  linear_backward_weights(dy, dim, s->gelu, mlp_dim, g[DOWN_WEIGHT], g[DOWN_BIAS], accumulate, live, mlp_dim, dim);
+  linear_backward(dy, dim, w[DOWN_WEIGHT], t->wide, mlp_dim, 0, live, mlp_dim, dim);
+  multiply_in_place(t->wide, s->slope, live * mlp_dim);
+  normalise_rows(s->residual, s->mean2, s->rstd2, w[NORM2_WEIGHT], w[NORM2_BIAS], t->normal, live, dim);
+  linear_backward_weights(t->wide, mlp_dim, t->normal, dim, g[UP_WEIGHT], g[UP_BIAS], accumulate, live, dim, mlp_dim);
+  linear_backward(t->wide, mlp_dim, w[UP_WEIGHT], t->dnormal, dim, 0, live, dim, mlp_dim);
+  layer_norm_backward_rows(t->dnormal, s->residual, w[NORM2_WEIGHT], s->mean2, s->rstd2, t->dresidual, 0, live, dim);
+  layer_norm_backward_weights(t->dnormal, s->residual, s->mean2, s->rstd2, g[NORM2_WEIGHT], g[NORM2_BIAS], accumulate,
+                              live, dim);
+  add_rows(t->dresidual, 1, dy, live, dim);
+
+  // Attention: t->dnormal is the gradient of its output, t->wide of queries, keys and values.
+  linear_backward_weights(t->dresidual, dim, s->attended, dim, g[PROJECTION_WEIGHT], g[PROJECTION_BIAS], accumulate,
+                          live, dim, dim);
+  linear_backward(t->dresidual, dim, w[PROJECTION_WEIGHT], t->dnormal, dim, 0, live, dim, dim);
+  Heads h = heads_of(b, images);
+  for (; h.first < h.last; h.first += LANES) {
+    attend_backward(&h, t->dnormal, s->qkv, s->attended, s->logsumexp, mask, t->wide, 0);
+  }
+  normalise_rows(x, s->mean1, s->rstd1, w[NORM1_WEIGHT], w[NORM1_BIAS], t->normal, rows, dim);
+  linear_backward_weights(t->wide, stride * 3 * dim, t->normal, stride * dim, g[QKV_WEIGHT], g[QKV_BIAS], accumulate,
+                          live, dim, dim);
+  linear_backward_weights(t->wide + dim, 3 * dim, t->normal, dim, g[QKV_WEIGHT] + dim * dim,
+                          g[QKV_BIAS] ? g[QKV_BIAS] + dim : 0, accumulate, rows, dim, 2 * dim);
+  linear_backward(t->wide + dim, 3 * dim, w[QKV_WEIGHT] + dim * dim, t->dnormal, dim, 0, rows, dim, 2 * dim);
+  linear_backward(t->wide, stride * 3 * dim, w[QKV_WEIGHT], t->dnormal, stride * dim, 1, live, dim, dim);
+  layer_norm_backward_weights(t->dnormal, x, s->mean1, s->rstd1, g[NORM1_WEIGHT], g[NORM1_BIAS], accumulate, rows, dim);
+  if (!dx) return;
+  layer_norm_backward_rows(t->dnormal, x, w[NORM1_WEIGHT], s->mean1, s->rstd1, dx, accumulate_dx, rows, dim);
+  add_rows(dx, stride, t->dresidual, live, dim);
+}
+
+// Global size: slices. Work-item s writes the parameters' gradients, summed over its share of the images, to slice s.
+VITCL_LANES_KERNEL void encoder_block_backward(
+    const __global float* dy, const __global float* x, const __global float* norm1_weight,
+    const __global float* norm1_bias, const __global float* qkv_weight, const __global float* qkv_bias,
+    const __global float* projection_weight, const __global float* projection_bias, const __global float* norm2_weight,
+    const __global float* norm2_bias, const __global float* up_weight, const __global float* up_bias,
+    const __global float* down_weight, const __global float* down_bias, const __global uchar* mask,
+    __global float* saved, __global float* dx, __global float* slices, __global float* workspace, int batch, int tokens,
+    int queries, int heads, int mlp_dim, int leading, float scale, float epsilon, int has_qkv_bias, int group,
+    int has_dx, int accumulate) {
+  const int dim = heads * HEAD_DIM;
+  const Block b = {tokens, queries, dim, heads, mlp_dim, leading, scale, epsilon, batch, has_qkv_bias};
+  const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
+                                         projection_weight, projection_bias, norm2_weight, norm2_bias,
+                                         up_weight,         up_bias,         down_weight,  down_bias};
+  const Share share = share_of_item(batch);
+  __global float* g[PARAMETERS];
+  gradients_of(&b, slices, get_global_id(0), g);
+  const Scratch t = scratch_of(&b, workspace, group);
+  for (int image = share.first; image < share.last; image += group) {
+    const Saved s = saved_of(&b, saved, image);
+    backward_group(&b, w, dy + (size_t)image * queries * dim, x + (size_t)image * tokens * dim,
+                   mask_of(&b, mask, image), &s, &t, g, image > share.first,
+                   has_dx ? dx + (size_t)image * tokens * dim : 0, accumulate, min(group, share.last - image));
+  }
+}
+
+// The gradients from the slices, slice after slice, (+ what the gradients hold). Global size: (chunks, parameters); a
+// work-item sums `chunk` elements of one parameter.
+VITCL_LANES_KERNEL void encoder_block_sum_gradients(__global float* slices, __global float* dnorm1_weight,
+                                                    __global float* dnorm1_bias, __global float* dqkv_weight,
+                                                    __global float* dqkv_bias, __global float* dprojection_weight,
+                                                    __global float* dprojection_bias, __global float* dnorm2_weight,
+                                                    __global float* dnorm2_bias, __global float* dup_weight,
+                                                    __global float* dup_bias, __global float* ddown_weight,
+                                                    __global float* ddown_bias, int slice_count, int heads, int mlp_dim,
+                                                    int has_qkv_bias, int chunk, int accumulate) {
+  __global float* targets[PARAMETERS] = {dnorm1_weight,      dnorm1_bias,      dqkv_weight,   dqkv_bias,
+                                         dprojection_weight, dprojection_bias, dnorm2_weight, dnorm2_bias,
+                                         dup_weight,         dup_bias,         ddown_weight,  ddown_bias};
+  const Block b = {0, 0, heads * HEAD_DIM, heads, mlp_dim, 0, 0.0f, 0.0f, 0, has_qkv_bias};
+  const int parameter = (int)get_global_id(1), size = parameter_size(&b, parameter);
+  __global float *first[PARAMETERS], *second[PARAMETERS];
+  gradients_of(&b, slices, 0, first);
+  gradients_of(&b, slices, 1, second);
+  const size_t stride = second[0] - first[0];
+  const int begin = (int)get_global_id(0) * chunk, end = min(begin + chunk, size);
+  for (int i = begin; i < end; i += 16) {
+    float16 sum = load_features(first[parameter], i, end);
+    for (int s = 1; s < slice_count; ++s) sum += load_features(first[parameter] + s * stride, i, end);
+    if (accumulate) sum += load_features(targets[parameter], i, end);
+    store_features(sum, targets[parameter], i, end);
+  }
+}

@@ -1,0 +1,226 @@
+#include "vitcl/ops/encoder_block.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "attention.hpp"
+#include "checks.hpp"
+#include "gemm_register_tile.hpp"
+
+namespace vitcl::ops {
+namespace {
+
+constexpr std::string_view op = "encoder_block";
+
+size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
+
+size_t parameter_elements(const EncoderBlockShape& shape) {
+  size_t sum = 0;
+  for (size_t p = 0; p < block_parameter_count; ++p) {
+    sum += block_parameter_shape(shape, static_cast<BlockParameter>(p)).elements();
+  }
+  return sum;
+}
+
+// The images that pass through the block together: some 200 rows, over which a packed panel of weights pays.
+size_t group_size(const EncoderBlockShape& shape, size_t images) {
+  constexpr size_t rows = 208;
+  const size_t most = std::max<size_t>(1, rows / shape.tokens);
+  return divide_up(images, divide_up(images, most));
+}
+
+// Work-items forward: as many for each compute unit, of one group or less.
+size_t forward_items(const DeviceCaps& caps, const EncoderBlockShape& shape) {
+  const size_t group = group_size(shape, shape.batch);
+  return std::min(shape.batch, caps.compute_units * divide_up(shape.batch, caps.compute_units * group));
+}
+
+// Slices of the batch backward, by the batch alone: a power of two, of some 12 images where there are many.
+size_t slice_count(size_t batch) {
+  constexpr size_t images = 12, least = 4, most = 64;
+  const size_t wanted = std::clamp(batch / images, std::min(batch, least), most);
+  size_t slices = 1;
+  while (2 * slices <= wanted) slices *= 2;
+  return slices;
+}
+
+size_t images_per_item(size_t batch, size_t items) { return divide_up(batch, items); }
+
+size_t forward_scratch(const DeviceCaps& caps, const EncoderBlockShape& s) {
+  const size_t items = forward_items(caps, s);
+  return items * group_size(s, images_per_item(s.batch, items)) * s.tokens * s.dim;
+}
+
+size_t backward_scratch(const EncoderBlockShape& s) {
+  const size_t slices = slice_count(s.batch), group = group_size(s, images_per_item(s.batch, slices));
+  return slices * group * s.tokens * (3 * s.dim + std::max(3 * s.dim, s.mlp_dim));
+}
+
+// Bytes of the parameters' gradients in slices; the scratch lies behind them.
+size_t slice_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
+  return align_up(slice_count(s.batch) * parameter_elements(s) * sizeof(float), caps.buffer_alignment);
+}
+
+Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, bool masked, std::string_view entry) {
+  const DeviceCaps& caps = queue.device().caps();
+  const bool wide = has_wide_registers(caps);
+  const RegisterTile tile = wide ? wide_register_tile : narrow_register_tile;
+  return queue.device().kernel(op, entry,
+                               KernelSpec()
+                                   .define("ROWS", to_int(op, "rows", tile.rows))
+                                   .define("VECTORS", to_int(op, "vectors", tile.vectors))
+                                   .define("LANES", wide ? 16 : 8)
+                                   .define("HEAD_DIM", to_int(op, "the head size", shape.dim / shape.heads))
+                                   .define("MAX_TOKENS", to_int(op, "tokens", align_up(shape.tokens, 8)))
+                                   .define("MASKED", masked ? 1 : 0));
+}
+
+struct Mask {
+  const Tensor* tensor;  ///< null where nothing can be masked
+  size_t leading;
+};
+
+Mask check_mask(const EncoderBlockShape& s, const Tensor* mask) {
+  if (mask == nullptr) return {nullptr, s.tokens};
+  const Shape& shape = mask->shape();
+  if (shape.rank() != 2 || shape[0] != s.batch || shape[1] > s.tokens || mask->dtype() != DType::u8) {
+    throw ShapeError(fmt::format("[{}] mask is {} {} but must be ({}, {} or less) u8 to fit x", op, shape.to_string(),
+                                 to_string(mask->dtype()), s.batch, s.tokens));
+  }
+  return {shape[1] > 0 ? mask : nullptr, s.tokens - shape[1]};
+}
+
+void check(const DeviceCaps& caps, const EncoderBlockShape& s, const Tensor& x, const BlockTensors& parameters,
+           const Tensor& saved, const Tensor& workspace) {
+  if (s.heads == 0 || s.dim % s.heads != 0 || (s.queries != s.tokens && s.queries != 1)) {
+    throw ShapeError(fmt::format("[{}] dim {} must be a multiple of {} heads, and the {} queries 1 or the {} tokens",
+                                 op, s.dim, s.heads, s.queries, s.tokens));
+  }
+  if (const auto reason = refuse_encoder_block(caps, s)) throw UsageError(fmt::format("[{}] {}", op, *reason));
+  expect_filled(op, "x", x);
+  expect_shape(op, "x", x, {s.batch, s.tokens, s.dim}, "to be computed with");
+  for (size_t p = 0; p < block_parameter_count; ++p) {
+    const Shape wanted = block_parameter_shape(s, static_cast<BlockParameter>(p));
+    if (wanted.elements() > 0) expect_shape(op, fmt::format("parameter {}", p), parameters[p], wanted, "to fit x");
+  }
+  expect_bytes(op, "saved", saved, encoder_block_saved_elements(s) * sizeof(float));
+  expect_bytes(op, "workspace", workspace, encoder_block_workspace_bytes(caps, s));
+}
+
+/// Calls launch(arguments...) with the parameters, as kernels take them.
+template <class Launch>
+void with_tensors(const BlockTensors& t, const Tensor& instead_of_qkv_bias, const Launch& launch) {
+  const Tensor& qkv_bias = t[3] ? t[3] : instead_of_qkv_bias;
+  launch(t[0], t[1], t[2], qkv_bias, t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11]);
+}
+
+void sum_slices(Queue& queue, const EncoderBlockShape& s, bool masked, const Buffer& slices,
+                const BlockTensors& targets, GradMode mode) {
+  constexpr size_t chunk = 1024;
+  const size_t longest = s.dim * std::max(3 * s.dim, s.mlp_dim);
+  const auto elements = static_cast<double>(parameter_elements(s)), parts = static_cast<double>(slice_count(s.batch));
+  with_tensors(targets, targets[0], [&](const auto&... d) {
+    queue.launch(block_kernel(queue, s, masked, "encoder_block_sum_gradients"),
+                 {{divide_up(longest, chunk), block_parameter_count},
+                  {1, 1},
+                  elements * parts,
+                  sizeof(float) * elements * (parts + 1)},
+                 slices, d..., to_int(op, "slices", slice_count(s.batch)), to_int(op, "heads", s.heads),
+                 to_int(op, "mlp_dim", s.mlp_dim), int32_t{s.qkv_bias}, static_cast<int32_t>(chunk), accumulates(mode));
+  });
+}
+
+}  // namespace
+
+Shape block_parameter_shape(const EncoderBlockShape& s, BlockParameter parameter) {
+  switch (parameter) {
+    case BlockParameter::qkv_weight:
+      return {3 * s.dim, s.dim};
+    case BlockParameter::qkv_bias:
+      return {s.qkv_bias ? 3 * s.dim : 0};
+    case BlockParameter::projection_weight:
+      return {s.dim, s.dim};
+    case BlockParameter::up_weight:
+      return {s.mlp_dim, s.dim};
+    case BlockParameter::up_bias:
+      return {s.mlp_dim};
+    case BlockParameter::down_weight:
+      return {s.dim, s.mlp_dim};
+    default:
+      return {s.dim};
+  }
+}
+
+std::optional<std::string> refuse_encoder_block(const DeviceCaps& caps, const EncoderBlockShape& s) {
+  const AttentionShape attention{s.batch, s.tokens, s.heads, s.dim / s.heads};
+  const AttentionCandidate head_lanes = attention_candidates(caps, attention).front();
+  if (head_lanes.refusal) return fmt::format("its attention can't be head_lanes: {}", *head_lanes.refusal);
+  return std::nullopt;
+}
+
+BlockProducts encoder_block_products(const EncoderBlockShape& s) {
+  const auto rows = static_cast<double>(s.batch * s.tokens), live = static_cast<double>(s.batch * s.queries);
+  const auto dim = static_cast<double>(s.dim), mlp_dim = static_cast<double>(s.mlp_dim);
+  return {.linear = 4 * dim * (rows * dim + live * (dim + mlp_dim)),
+          .attention = 4 * live * static_cast<double>(s.tokens) * dim};
+}
+
+size_t encoder_block_saved_elements(const EncoderBlockShape& s) {
+  return s.batch * (s.tokens * (2 + 3 * s.dim) + s.queries * (s.heads + 2 + 2 * s.dim + 2 * s.mlp_dim));
+}
+
+size_t encoder_block_workspace_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
+  return std::max(sizeof(float) * forward_scratch(caps, s), slice_bytes(caps, s) + sizeof(float) * backward_scratch(s));
+}
+
+void encoder_block_forward(Queue& queue, const EncoderBlockShape& s, const EncoderBlockOptions& options,
+                           const Tensor& x, const BlockTensors& parameters, const Tensor& y, const Tensor& saved,
+                           const Tensor& workspace) {
+  const DeviceCaps& caps = queue.device().caps();
+  check(caps, s, x, parameters, saved, workspace);
+  expect_bytes(op, "y", y, s.batch * s.queries * s.dim * sizeof(float));
+  const Mask mask = check_mask(s, options.mask);
+  const size_t items = forward_items(caps, s);
+  const BlockProducts products = encoder_block_products(s);
+  const double moved = sizeof(float) * static_cast<double>(encoder_block_saved_elements(s) + 2 * x.elements());
+  with_tensors(parameters, x, [&](const auto&... p) {
+    queue.launch(block_kernel(queue, s, mask.tensor != nullptr, "encoder_block_forward"),
+                 {{items}, {1}, products.linear + products.attention, moved}, x, p...,
+                 mask.tensor == nullptr ? x.buffer() : mask.tensor->buffer(), y, saved, workspace,
+                 to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
+                 to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
+                 options.scale, options.epsilon, int32_t{s.qkv_bias},
+                 to_int(op, "images", group_size(s, images_per_item(s.batch, items))));
+  });
+}
+
+void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const EncoderBlockOptions& options,
+                            const Tensor& dy, const Tensor& x, const BlockTensors& parameters, const Tensor& saved,
+                            GradMode input_mode, const Tensor& dx, GradMode parameter_mode,
+                            const BlockTensors& gradients, const Tensor& workspace) {
+  check(queue.device().caps(), s, x, parameters, saved, workspace);
+  expect_bytes(op, "dy", dy, s.batch * s.queries * s.dim * sizeof(float));
+  if (dx) expect_shape(op, "dx", dx, x.shape(), "like x");
+  const Mask mask = check_mask(s, options.mask);
+  const bool masked = mask.tensor != nullptr;
+  const size_t slices = slice_count(s.batch), bytes = slice_bytes(queue.device().caps(), s);
+  const Buffer sums = workspace.buffer().slice(0, bytes);
+  const Buffer scratch = workspace.buffer().slice(bytes, backward_scratch(s) * sizeof(float));
+  const BlockProducts products = encoder_block_products(s);
+  const double moved = sizeof(float) * static_cast<double>(encoder_block_saved_elements(s) + 3 * x.elements());
+  with_tensors(parameters, x, [&](const auto&... p) {
+    queue.launch(block_kernel(queue, s, masked, "encoder_block_backward"),
+                 {{slices}, {1}, 2 * products.linear + 2.5 * products.attention, moved}, dy, x, p...,
+                 masked ? mask.tensor->buffer() : x.buffer(), saved, dx ? dx : x, sums, scratch,
+                 to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
+                 to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
+                 options.scale, options.epsilon, int32_t{s.qkv_bias},
+                 to_int(op, "images", group_size(s, images_per_item(s.batch, slices))), int32_t{bool(dx)},
+                 accumulates(input_mode));
+  });
+  sum_slices(queue, s, masked, sums, gradients, parameter_mode);
+}
+
+}  // namespace vitcl::ops
