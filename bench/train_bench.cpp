@@ -2,6 +2,7 @@
 // JSON line: milliseconds a step (median and least of the repeats), images per second, and inference images per second.
 //
 //   vitcl_train_bench [--device NAME] [--model PRESET] [--batch N] [--steps N] [--repeats N] [--profile]
+//                    [--recompute]
 //
 // --profile adds, to stderr, the time in each kernel during the repeats (it slows them down).
 
@@ -33,6 +34,7 @@ struct Options {
   size_t steps = 40;
   size_t repeats = 5;
   bool profile = false;
+  bool recompute = false;
 };
 
 size_t parse_count(std::string_view name, std::string_view text) {
@@ -48,8 +50,8 @@ Options parse_options(const std::vector<std::string_view>& arguments) {
   Options options;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view name = arguments[i];
-    if (name == "--profile") {
-      options.profile = true;
+    if (name == "--profile" || name == "--recompute") {
+      (name == "--profile" ? options.profile : options.recompute) = true;
       continue;
     }
     if (i + 1 == arguments.size()) throw UsageError(fmt::format("{}: unknown, or its value is missing", name));
@@ -78,7 +80,9 @@ train::DeviceSamples random_samples(Queue& queue, const models::ViTConfig& model
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 2654435761U >> 24U);
   std::vector<int32_t> labels(count);
   for (size_t i = 0; i < count; ++i) labels[i] = static_cast<int32_t>(i % model.classes);
-  return train::DeviceSamples::upload(queue, shape, pixels, labels, {.mean = std::vector(model.channels, 0.1307F), .deviation = std::vector(model.channels, 0.3081F)});
+  return train::DeviceSamples::upload(
+      queue, shape, pixels, labels,
+      {.mean = std::vector(model.channels, 0.1307F), .deviation = std::vector(model.channels, 0.3081F)});
 }
 
 /// Milliseconds a step, for each repeat, smallest first.
@@ -137,8 +141,9 @@ void run(const Options& options) {
   queue.zero(adam.exp_avg.buffer());
   queue.zero(adam.exp_avg_sq.buffer());
 
-  train::StepProgram training(graph, parameters, queue, options.batch, data, state, {}, &adam);
-  train::StepProgram inference(graph, parameters, queue, options.batch, data, state, {}, nullptr);
+  train::StepProgram training(graph, parameters, queue, options.batch, data, state, {},
+                              {.mode = nn::Mode::training, .recompute = options.recompute}, &adam);
+  train::StepProgram inference(graph, parameters, queue, options.batch, data, state, {}, {nn::Mode::inference});
   time_steps(queue, state, training, {.steps = 5, .repeats = 1});
   time_steps(queue, state, inference, {.steps = 5, .repeats = 1});
   if (options.profile) queue.reset_profile();

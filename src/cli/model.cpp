@@ -17,7 +17,13 @@ struct Options : CommonOptions {
   bool dot = false;
 };
 
-void print_table(const nn::GraphReport& report, const std::string& name, size_t batch) {
+/// A training step as it runs, and with activations computed a second time.
+struct Reports {
+  nn::GraphReport step, recomputed;
+};
+
+void print_table(const Reports& reports, const std::string& name, size_t batch) {
+  const auto& [report, recomputed] = reports;
   print("{:<28} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", "LAYER", "KIND", "OUTPUT", "PARAMETERS", "FORWARD",
         "BACKWARD", "SAVED");
   for (const nn::NodeReport& node : report.nodes) {
@@ -32,9 +38,12 @@ void print_table(const nn::GraphReport& report, const std::string& name, size_t 
   print("saved           {} from forward to backward\n", in_bytes(static_cast<double>(report.saved_bytes)));
   print("planned memory  {} ({} without reuse)\n", in_bytes(static_cast<double>(report.planned_bytes)),
         in_bytes(static_cast<double>(report.unplanned_bytes)));
+  print("--recompute     {}, {} saved, {} FLOP more a step\n", in_bytes(static_cast<double>(recomputed.planned_bytes)),
+        in_bytes(static_cast<double>(recomputed.saved_bytes)), in_flops(recomputed.recomputed_flops));
 }
 
-void print_json(const nn::GraphReport& report, const models::ViTConfig& model, size_t batch) {
+void print_json(const Reports& reports, const models::ViTConfig& model, size_t batch) {
+  const auto& [report, recomputed] = reports;
   ordered_json layers = ordered_json::array();
   for (const nn::NodeReport& node : report.nodes) {
     layers.push_back({{"name", node.name},
@@ -53,6 +62,10 @@ void print_json(const nn::GraphReport& report, const models::ViTConfig& model, s
                            {"saved_bytes", report.saved_bytes},
                            {"planned_bytes", report.planned_bytes},
                            {"unplanned_bytes", report.unplanned_bytes},
+                           {"recompute",
+                            {{"saved_bytes", recomputed.saved_bytes},
+                             {"planned_bytes", recomputed.planned_bytes},
+                             {"flops", recomputed.recomputed_flops}}},
                            {"layers", layers}};
   print("{}\n", document.dump(2));
 }
@@ -85,13 +98,17 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   config.validate();
   const models::ViTConfig model = config.training_model();
   const nn::Graph graph = models::vit_training_graph(model, static_cast<float>(config.smoothing));
-  const nn::GraphReport report = nn::report(graph, caps_of(config.device), config.batch_size, nn::Mode::training);
+  const DeviceCaps caps = caps_of(config.device);
+  const auto report = [&](bool recompute) {
+    return nn::report(graph, caps, config.batch_size, {.mode = nn::Mode::training, .recompute = recompute});
+  };
+  const Reports reports{report(false), report(true)};
   if (options.dot) {
-    print_dot(graph, report);
+    print_dot(graph, reports.step);
   } else if (options.json) {
-    print_json(report, model, config.batch_size);
+    print_json(reports, model, config.batch_size);
   } else {
-    print_table(report, config.model_name, config.batch_size);
+    print_table(reports, config.model_name, config.batch_size);
   }
   return exit_done;
 }

@@ -113,13 +113,16 @@ void add_config_file(CLI::App& app, CommonOptions& options) {
 }
 
 void ConfigFlags::add(CLI::App& app, const train::ConfigOption& option) {
-  std::string name(option.name), initial = train::get_option(train::TrainConfig{}, option);
+  train::TrainConfig defaults;
+  std::string name(option.name), initial = train::get_option(defaults, option);
   if (initial == "true" || initial == "false") initial = initial == "true" ? "on" : "off";
   std::string shown = train::accepted_values(option) + (initial.empty() ? "" : " [" + initial + "]");
   options_[name] = app.add_option("--" + name, texts_[name], std::string(option.help))
                        ->option_text(shown)
                        ->group(group_title(option.group))
                        ->take_last();
+  const bool is_switch = std::holds_alternative<bool*>(option.value(defaults));
+  if (is_switch) options_[name]->expected(0, 1)->default_str("on");  // what it means by itself
 }
 
 void ConfigFlags::add(CLI::App& app, std::initializer_list<std::string_view> names) {

@@ -74,7 +74,10 @@ void introduce(const Notes& note, train::Trainer& trainer, Device& device, const
   note("model   {}: {} parameters, {} x {} patches of {} x {} pixels", config.model_name,
        grouped(trainer.parameters().trainable_count()), config.model.grid(), config.model.grid(),
        config.model.patch_size, config.model.patch_size);
-  note("memory  {} on the device", in_bytes(static_cast<double>(device.allocated_bytes())));
+  note("memory  {} on the device; a step {} ({} without reuse)",
+       in_bytes(static_cast<double>(device.allocated_bytes())),
+       in_bytes(static_cast<double>(trainer.plan().planned_bytes())),
+       in_bytes(static_cast<double>(trainer.plan().unplanned_bytes())));
   note("output  {}", output.string());
 }
 

@@ -140,7 +140,7 @@ std::shared_ptr<const EncoderBlock> block_layer(const Graph& graph, const Block&
 }
 
 Graph fuse_blocks(const Graph& graph, const DeviceCaps& caps) {
-  const Schedule schedule = make_schedule(graph, caps, 1, Mode::inference);
+  const Schedule schedule = make_schedule(graph, caps, 1, {.mode = Mode::inference});
   const BlockFinder finder(graph);
   std::map<size_t, Block> blocks;  // by their last node
   std::vector<bool> inside(graph.nodes().size());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "vitcl/nn/graph.hpp"
+#include "vitcl/nn/plan.hpp"
 
 namespace vitcl::nn {
 
@@ -10,5 +11,10 @@ namespace vitcl::nn {
 ///     that work row by row, as far as nobody else reads the other rows.
 /// Throws ShapeError where layers don't fit together.
 Graph fuse(const Graph& graph, const DeviceCaps& caps);
+
+/// The graph as it runs: fused where the options say so.
+inline Graph rewritten(const Graph& graph, const DeviceCaps& caps, const PlanOptions& options) {
+  return options.fuse ? fuse(graph, caps) : graph;
+}
 
 }  // namespace vitcl::nn

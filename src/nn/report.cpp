@@ -1,11 +1,14 @@
 #include <algorithm>
 
+#include "nn/fuse.hpp"
 #include "nn/schedule.hpp"
 #include "vitcl/nn/plan.hpp"
 
 namespace vitcl::nn {
-GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode) {
-  const Schedule schedule = make_schedule(graph, caps, batch, mode);
+
+GraphReport report(const Graph& plain, const DeviceCaps& caps, size_t batch, const PlanOptions& options) {
+  const Graph graph = rewritten(plain, caps, options);
+  const Schedule schedule = make_schedule(graph, caps, batch, options);
   GraphReport out;
   for (size_t i = 0; i < schedule.nodes.size(); ++i) {
     const auto& node = graph.nodes()[i];
@@ -24,12 +27,7 @@ GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mod
       row.backward_flops =
           scheduled.plan.parameter_gradient_flops + (to_inputs ? scheduled.plan.input_gradient_flops : 0);
     }
-    auto slots = scheduled.saved;
-    if (scheduled.value) slots.push_back(*scheduled.value);
-    for (const Slot slot : slots) {
-      const auto& allocation = schedule.slots[slot];
-      if (allocation.last >= schedule.nodes.size()) row.saved_bytes += allocation.bytes;
-    }
+    row.saved_bytes = schedule.saved_bytes(i);
     out.parameters += row.parameters;
     out.forward_flops += row.forward_flops;
     out.backward_flops += row.backward_flops;
@@ -37,13 +35,14 @@ GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mod
     out.nodes.push_back(std::move(row));
   }
   out.planned_bytes = schedule.total_bytes();
-  out.unplanned_bytes = schedule.input_bytes;
-  for (const auto& slot : schedule.slots) out.unplanned_bytes += slot.bytes;
+  out.unplanned_bytes = schedule.bytes_without_reuse();
+  out.recomputed_flops = schedule.recomputed_flops();
   return out;
 }
 
-size_t largest_batch(const Graph& graph, const DeviceCaps& caps, Mode mode) {
-  const auto fits = [&](size_t batch) { return make_schedule(graph, caps, batch, mode).fits(caps); };
+size_t largest_batch(const Graph& plain, const DeviceCaps& caps, const PlanOptions& options) {
+  const Graph graph = rewritten(plain, caps, options);
+  const auto fits = [&](size_t batch) { return make_schedule(graph, caps, batch, options).fits(caps); };
   if (!fits(1)) return 0;
   size_t good = 1, bad = 2;
   while (fits(bad)) {

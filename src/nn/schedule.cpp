@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <tuple>
 
+#include "nn/recompute.hpp"
 #include "vitcl/backend/error.hpp"
 
 namespace vitcl::nn {
@@ -11,11 +14,12 @@ namespace {
 
 class Scheduler {
  public:
-  Scheduler(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode)
-      : graph_(graph), caps_(caps), batch_(batch), training_(mode == Mode::training) {
+  /// `cuts` ends the segments whose forward runs again before their backward, but for the last (nn/recompute.hpp).
+  Scheduler(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode, std::vector<size_t> cuts)
+      : graph_(graph), caps_(caps), batch_(batch), training_(mode == Mode::training), cuts_(std::move(cuts)) {
     if (training_ && !graph.loss()) throw UsageError("[graph] training needs a loss: call Graph::set_loss");
     count_ = graph.nodes().size();
-    end_ = 2 * count_;
+    givers_.resize(count_);
     consumers_.resize(count_);
     for (size_t i = 0; i < count_; ++i) {
       for (const size_t input : graph.nodes()[i].inputs) consumers_[input].push_back(i);
@@ -24,9 +28,13 @@ class Scheduler {
 
   Schedule run() {
     infer_shapes();
-    if (training_) find_what_runs_backward();
-    place_values();
-    if (training_) place_gradients();
+    order_forward();
+    if (training_) {
+      find_what_runs_backward();
+      order_backward();
+    }
+    for (now_ = 0; now_ < schedule_.steps.size(); ++now_) place(schedule_.steps[now_]);
+    for (const auto& kept : graph_.kept()) read(scheduled(kept.id).forward);
     schedule_.memory = plan_memory(schedule_.slots, caps_.buffer_alignment);
     return std::move(schedule_);
   }
@@ -34,11 +42,19 @@ class Scheduler {
  private:
   const Graph::Node& node(size_t i) const { return graph_.nodes()[i]; }
   ScheduledNode& scheduled(size_t i) { return schedule_.nodes[i]; }
-  size_t backward_step(size_t i) const { return end_ - 1 - i; }
 
-  Slot new_slot(size_t bytes, size_t first, size_t last) {
-    schedule_.slots.push_back({std::max<size_t>(bytes, 1), first, last});
+  Slot new_slot(size_t bytes) {
+    schedule_.slots.push_back({std::max<size_t>(bytes, 1), now_, now_});
     return schedule_.slots.size() - 1;
+  }
+
+  void read(Slot slot) { schedule_.slots[slot].last = now_; }
+  void read_value(const Results& results) {
+    if (results.value) read(*results.value);
+  }
+  void read(const Results& results) {
+    read_value(results);
+    for (const Slot slot : results.saved) read(slot);
   }
 
   void infer_shapes() {
@@ -48,6 +64,7 @@ class Scheduler {
         std::vector<size_t> sizes = node(i).sample_shape.sizes();
         sizes.insert(sizes.begin(), batch_);
         scheduled(i).shape = Shape(std::move(sizes));
+        schedule_.input_bytes += scheduled(i).shape.elements() * size_of(node(i).dtype);
         continue;
       }
       std::vector<Shape> inputs;
@@ -78,45 +95,76 @@ class Scheduler {
     }
   }
 
-  size_t last_read(size_t i) {
-    if (graph_.keeps(i)) return end_;
-    size_t last = i;
-    if (scheduled(i).runs_backward && scheduled(i).plan.backward_reads_output) last = backward_step(i);
-    for (const size_t c : consumers_[i]) {
-      const bool again = scheduled(c).runs_backward && scheduled(c).plan.backward_reads_inputs;
-      last = std::max(last, again ? backward_step(c) : c);
-    }
-    return last;
-  }
-
-  void place_values() {
+  void order_forward() {
     for (size_t i = 0; i < count_; ++i) {
-      auto& s = scheduled(i);
-      const size_t bytes = s.shape.elements() * size_of(node(i).dtype);
-      if (!node(i).layer) {
-        schedule_.input_bytes += bytes;
-        continue;
+      if (node(i).layer) schedule_.steps.push_back({Pass::forward, i, {}});
+    }
+    schedule_.forward_steps = schedule_.steps.size();
+  }
+
+  // From the last segment to the first; the results of the last are still there.
+  void order_backward() {
+    size_t end = count_;
+    for (size_t c = cuts_.size() + 1; c-- > 0;) {
+      const size_t begin = c == 0 ? 0 : cuts_[c - 1] + 1;
+      if (end < count_) order_again(begin, end);
+      for (size_t i = end; i-- > begin;) {
+        if (scheduled(i).runs_backward) schedule_.steps.push_back({Pass::backward, i, {}});
       }
-      s.value = new_slot(bytes, i, last_read(i));
-      for (const auto& saved : s.plan.saved) {
-        const size_t last = graph_.keeps(i) ? end_ : s.runs_backward ? backward_step(i) : i;
-        s.saved.push_back(new_slot(saved.shape.elements() * size_of(saved.dtype), i, last));
-      }
-      if (s.plan.workspace_bytes == 0) continue;
-      s.forward_workspace = new_slot(s.plan.workspace_bytes, i, i);
-      if (s.runs_backward) s.backward_workspace = new_slot(s.plan.workspace_bytes, backward_step(i), backward_step(i));
+      end = begin;
     }
   }
 
-  void place_gradients() {
-    givers_.assign(count_, 0);
-    for (size_t i = count_; i-- > 0;) {
-      auto& s = scheduled(i);
-      if (!s.runs_backward) continue;
-      const size_t now = backward_step(i);
-      if (s.gradient) schedule_.slots[*s.gradient].last = now;
-      s.input_gradients.resize(node(i).inputs.size());
-      for (size_t k = 0; k < node(i).inputs.size(); ++k) s.input_gradients[k] = gradient_to(node(i).inputs[k], i);
+  // The second forward of the nodes [begin, end): of those whose results backward reads, and what these depend on. The
+  // cut at their end and what the caller keeps are still there.
+  void order_again(size_t begin, size_t end) {
+    std::vector<bool> needed(count_);
+    std::vector<Step> steps;
+    const auto need_inputs = [&](size_t i) {
+      for (const size_t input : node(i).inputs) needed[input] = true;
+    };
+    for (size_t i = end; i-- > begin;) {
+      const auto& [plan, backward] = std::tie(scheduled(i).plan, scheduled(i).runs_backward);
+      if (backward && plan.backward_reads_inputs) need_inputs(i);
+      if (backward && (plan.backward_reads_output || !plan.saved.empty())) needed[i] = true;
+      if (!needed[i] || !node(i).layer || graph_.keeps(i) || i + 1 == end) continue;
+      need_inputs(i);
+      steps.push_back({Pass::again, i, {}});
+    }
+    schedule_.steps.insert(schedule_.steps.end(), steps.rbegin(), steps.rend());
+  }
+
+  void place(Step& step) {
+    const auto& s = scheduled(step.node);
+    if (s.plan.workspace_bytes > 0) step.workspace = new_slot(s.plan.workspace_bytes);
+    if (step.pass == Pass::backward) {
+      place_backward(step.node);
+    } else {
+      place_forward(step.node, step.pass);
+    }
+  }
+
+  void place_forward(size_t i, Pass pass) {
+    auto& s = scheduled(i);
+    for (const size_t m : node(i).inputs) {
+      read_value(pass == Pass::forward ? scheduled(m).forward : scheduled(m).backward);
+    }
+    Results results{new_slot(s.shape.elements() * sizeof(float)), {}};
+    for (const auto& saved : s.plan.saved) {
+      results.saved.push_back(new_slot(saved.shape.elements() * size_of(saved.dtype)));
+    }
+    s.backward = results;
+    if (pass == Pass::forward) s.forward = std::move(results);
+  }
+
+  void place_backward(size_t i) {
+    auto& s = scheduled(i);
+    for (const Slot slot : s.backward.saved) read(slot);
+    if (s.plan.backward_reads_output) read_value(s.backward);
+    if (s.gradient) read(*s.gradient);
+    for (const size_t m : node(i).inputs) {
+      if (s.plan.backward_reads_inputs) read_value(scheduled(m).backward);
+      s.input_gradients.push_back(gradient_to(m, i));
     }
   }
 
@@ -124,9 +172,8 @@ class Scheduler {
   InputGradient gradient_to(size_t to, size_t from) {
     auto& target = scheduled(to);
     if (!target.runs_backward) return {};
-    const size_t now = backward_step(from);
     if (target.gradient) {
-      schedule_.slots[*target.gradient].last = now;
+      read(*target.gradient);
       return {target.gradient, GradMode::accumulate};
     }
     givers_[to] = from;
@@ -134,7 +181,7 @@ class Scheduler {
       target.gradient = scheduled(from).gradient;
       return {};
     }
-    target.gradient = new_slot(target.shape.elements() * sizeof(float), now, now);
+    target.gradient = new_slot(target.shape.elements() * sizeof(float));
     return {target.gradient, GradMode::overwrite};
   }
 
@@ -163,22 +210,62 @@ class Scheduler {
 
   const Graph& graph_;
   const DeviceCaps& caps_;
-  size_t batch_, count_ = 0, end_ = 0;
+  size_t batch_, count_ = 0;
   bool training_;
+  std::vector<size_t> cuts_;
+  size_t now_ = 0;  // the step at hand, or their number behind the last
   std::vector<std::vector<size_t>> consumers_;
   std::vector<size_t> givers_;  // the node whose backward defined this node's gradient
   Schedule schedule_;
 };
 
+// Within a twentieth of the least memory, the one that computes least a second time.
+Schedule& cheapest(std::vector<Schedule>& all) {
+  constexpr double near = 1.05;
+  const auto memory = [](const Schedule& s) { return static_cast<double>(s.memory.total); };
+  const double bound = near * memory(*std::ranges::min_element(all, {}, memory));
+  return *std::ranges::min_element(all, {}, [&](const Schedule& s) {
+    return memory(s) <= bound ? s.recomputed_flops() : std::numeric_limits<double>::infinity();
+  });
+}
+
 }  // namespace
+
+size_t Schedule::bytes_without_reuse() const {
+  size_t bytes = input_bytes;
+  for (const auto& slot : slots) bytes += slot.bytes;
+  return bytes;
+}
+
+size_t Schedule::saved_bytes(size_t node) const {
+  size_t bytes = 0;
+  const auto count = [&](Slot slot) { bytes += slots[slot].last >= forward_steps ? slots[slot].bytes : 0; };
+  if (nodes[node].forward.value) count(*nodes[node].forward.value);
+  for (const Slot slot : nodes[node].forward.saved) count(slot);
+  return bytes;
+}
+
+double Schedule::recomputed_flops() const {
+  double flops = 0;
+  for (const Step& step : steps) flops += step.pass == Pass::again ? nodes[step.node].plan.forward_flops : 0;
+  return flops;
+}
 
 bool Schedule::fits(const DeviceCaps& caps) const {
   return std::max(memory.total, input_bytes) <= caps.max_allocation && total_bytes() <= caps.memory_bytes;
 }
 
-Schedule make_schedule(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode) {
+Schedule make_schedule(const Graph& graph, const DeviceCaps& caps, size_t batch, const PlanOptions& options) {
   if (batch == 0) throw UsageError("[graph] the batch size must be at least 1");
-  return Scheduler(graph, caps, batch, mode).run();
+  const auto with_cuts = [&](std::vector<size_t> cuts) {
+    return Scheduler(graph, caps, batch, options.mode, std::move(cuts)).run();
+  };
+  Schedule plain = with_cuts({});
+  if (!options.recompute || options.mode != Mode::training) return plain;
+  std::vector<Schedule> all;
+  for (auto& cuts : possible_cuts(graph, plain)) all.push_back(with_cuts(std::move(cuts)));
+  all.push_back(std::move(plain));
+  return std::move(cheapest(all));
 }
 
 }  // namespace vitcl::nn

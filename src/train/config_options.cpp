@@ -80,6 +80,8 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.seed; }},
     ConfigOption{"checkpoint-every", training, "steps between checkpoints (0: one at the end of each epoch)", true,
                  [](Config& c) -> Value { return &c.checkpoint_every; }},
+    ConfigOption{"recompute", training, "on: compute activations a second time to save memory; the same bits", true,
+                 [](Config& c) -> Value { return &c.recompute; }},
     ConfigOption{"device", OptionGroup::device,
                  "auto, cpu, gpu, accelerator, INDEX, P:D or a name; see `vitcl devices`", true,
                  [](Config& c) -> Value { return &c.device; }},

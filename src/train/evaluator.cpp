@@ -22,10 +22,11 @@ struct Evaluator::State {
         graph(models::vit_training_graph(model)),
         cut(samples.count(), batch),
         steps(queue.device(), samples.count(), cut.steps) {
+    const nn::PlanOptions inference{nn::Mode::inference};
     MaskSource mask{.pattern = patch_mask};
-    programs.emplace_back(graph, parameters, queue, cut.full, samples, steps, mask, nullptr);
+    programs.emplace_back(graph, parameters, queue, cut.full, samples, steps, mask, inference);
     if (cut.last != cut.full) {
-      programs.emplace_back(graph, parameters, queue, cut.last, samples, steps, mask, nullptr);
+      programs.emplace_back(graph, parameters, queue, cut.last, samples, steps, mask, inference);
     }
     std::vector<int32_t> order(samples.count());
     std::iota(order.begin(), order.end(), 0);
@@ -67,7 +68,7 @@ struct Evaluator::State {
 namespace {
 
 size_t fitting_batch(const models::ViTConfig& model, const DeviceCaps& caps, size_t batch) {
-  size_t largest = nn::largest_batch(models::vit_training_graph(model), caps, nn::Mode::inference);
+  size_t largest = nn::largest_batch(models::vit_training_graph(model), caps, {nn::Mode::inference});
   return largest == 0 ? batch : std::min(batch, largest);  // where none fits, the plan says what is missing
 }
 

@@ -40,7 +40,7 @@ struct Predictor::State {
         mask(patch_mask.empty() ? source.patch_mask : patch_mask),
         graph(models::vit_graph(masked_if(source.model, !mask.empty()))),
         parameters(device, graph.parameters()),
-        plan(graph, parameters, queue, 1, nn::Mode::inference),
+        plan(graph, parameters, queue, 1, {nn::Mode::inference}),
         probabilities(Tensor::empty(device, {1, source.model.classes})) {
     parameters.load(queue, checkpoint.parameters);
   }

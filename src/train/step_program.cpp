@@ -49,9 +49,8 @@ ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, 
 
 StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
                          const DeviceSamples& samples, const StepState& state, const MaskSource& mask,
-                         const AdamState* adam)
-    : queue_(&queue),
-      plan_(graph, parameters, queue, batch, adam != nullptr ? nn::Mode::training : nn::Mode::inference) {
+                         const nn::PlanOptions& options, const AdamState* adam)
+    : queue_(&queue), plan_(graph, parameters, queue, batch, options) {
   if (!mask.pattern.empty()) write_mask(queue, mask.pattern, plan_.tensor("mask"));
   before_ = queue.record([&] {
     ops::load_batch(queue, samples.pixels, samples.labels, state.order, state.table, state.cursor, samples.mean,

@@ -48,13 +48,14 @@ ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, 
 /// One step at one batch size, recorded: fetch the batch, mask it, run the plan, update, keep the statistics, move on.
 class StepProgram {
  public:
-  /// Trains where `adam` is given, only measures otherwise. The graph is models::vit_training_graph's, or has the same
-  /// inputs and loss.
+  /// A plan in training mode needs `adam`; otherwise the step only measures. The graph is models::vit_training_graph's,
+  /// or has the same inputs and loss.
   StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
-              const DeviceSamples& samples, const StepState& state, const MaskSource& mask, const AdamState* adam);
+              const DeviceSamples& samples, const StepState& state, const MaskSource& mask,
+              const nn::PlanOptions& options, const AdamState* adam = nullptr);
   StepProgram(StepProgram&&) = default;
 
-  size_t planned_bytes() const { return plan_.planned_bytes(); }
+  const nn::Plan& plan() const { return plan_; }
   /// Enqueues the step. Waits for nothing.
   void run();
 

@@ -39,10 +39,11 @@ Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& s
       cut_(samples.count(), config.batch_size),
       state_(queue.device(), samples.count(), cut_.steps) {
   parameters_.initialize(queue, seed_);
+  const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = config.recompute};
   MaskSource mask = mask_source(config);
-  programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, &adam_);
+  programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, options, &adam_);
   if (cut_.last != cut_.full) {
-    programs_.emplace_back(graph_, parameters_, queue, cut_.last, samples, state_, mask, &adam_);
+    programs_.emplace_back(graph_, parameters_, queue, cut_.last, samples, state_, mask, options, &adam_);
   }
 }
 

@@ -17,6 +17,8 @@ class Stepper {
 
   const BatchCut& cut() const { return cut_; }
   nn::Parameters& parameters() { return parameters_; }
+  /// Of a full batch.
+  const nn::Plan& plan() const { return programs_.front().plan(); }
 
   /// Prepares the steps of an epoch, counted from 0, from its step `first` on.
   void begin_epoch(size_t epoch, size_t first);

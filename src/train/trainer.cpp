@@ -247,6 +247,7 @@ const TrainConfig& Trainer::config() const { return state_->config; }
 const Position& Trainer::position() const { return state_->position; }
 size_t Trainer::steps_per_epoch() const { return state_->steps_per_epoch(); }
 nn::Parameters& Trainer::parameters() { return state_->stepper.parameters(); }
+const nn::Plan& Trainer::plan() const { return state_->stepper.plan(); }
 Checkpoint Trainer::checkpoint() { return state_->checkpoint(); }
 Evaluation Trainer::evaluate() { return state_->evaluator.run(); }
 

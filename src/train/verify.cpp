@@ -20,7 +20,7 @@ class BundleRun {
         initial_(io::import_parameters(bundle.config, bundle.dialect, bundle.parameters)),
         graph_(models::vit_training_graph(bundle.config, bundle.label_smoothing)),
         parameters_(device, graph_.parameters()),
-        plan_(graph_, parameters_, queue_, bundle.batch, nn::Mode::training),
+        plan_(graph_, parameters_, queue_, bundle.batch, {nn::Mode::training}),
         exp_avg_(Tensor::empty(device, parameters_.values().shape())),
         exp_avg_sq_(Tensor::empty(device, parameters_.values().shape())),
         table_(Tensor::empty(device, {steps, 4})),

@@ -42,6 +42,8 @@ TEST(Grammar, EveryMistakeIsAUsageError) {
                                      {"train", "--heads", "7"},
                                      {"train", "--dim", "0"},
                                      {"train", "--pool", "max"},
+                                     {"train", "--recompute", "perhaps"},
+                                     {"train", "--recompute", "on", "off"},
                                      {"train", "--recipe", "secret"},
                                      {"train", "--patch-mask", "01"},
                                      {"train", "--mask-ratio", "1.5"},
@@ -88,7 +90,9 @@ TEST(Grammar, ModelPrintsTheArticlesParameters) {
   EXPECT_EQ(text.code, 0) << text;
   EXPECT_TRUE(says(text.out, {"213,642", "blocks.5.qkv", "(100, 17, 192)"}));
   const Result json = program.run({"model", "--json"});
-  EXPECT_EQ(nlohmann::json::parse(json.out).at("parameters"), 213642);
+  const auto document = nlohmann::json::parse(json.out);
+  EXPECT_EQ(document.at("parameters"), 213642);
+  EXPECT_LT(document.at("recompute").at("planned_bytes"), document.at("planned_bytes"));
   const Result dot = program.run({"model", "--dot"});
   EXPECT_TRUE(dot.out.starts_with("digraph")) << dot;
 }

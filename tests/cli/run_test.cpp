@@ -63,6 +63,21 @@ TEST_F(Run, TwiceGivesTheSameBits) {
   EXPECT_FALSE(fs::exists(program / "c/checkpoint-00000011.safetensors"));
 }
 
+TEST_F(Run, RecomputeIsSavedAndMayChange) {
+  const auto config = [&] {
+    const auto file = bytes("b/config.toml");
+    return std::string(file.begin(), file.end());
+  };
+  ASSERT_EQ(program.run(small_run("a")).code, 0);
+  ASSERT_EQ(program.run(small_run("b") + Arguments{"--recompute", "--epochs", "1"}).code, 0);
+  EXPECT_TRUE(says(config(), {"recompute = true"}));
+  const Result off = program.run({"train", "--resume", "b", "--recompute", "off", "--epochs", "2"});
+  ASSERT_EQ(off.code, 0) << off;
+  EXPECT_TRUE(says(off.err, {"without reuse"}));
+  EXPECT_TRUE(says(config(), {"recompute = false"}));
+  EXPECT_TRUE(bytes("a/checkpoint-last.safetensors") == bytes("b/checkpoint-last.safetensors"));
+}
+
 TEST_F(Run, KilledAtAnyMomentGoesOnToTheSameBits) {
   ASSERT_EQ(program.run(small_run("whole") + Arguments{"--checkpoint-every", "3"}).code, 0);
   for (const char* moment : {"config.toml", "checkpoint-last.safetensors", "checkpoint-00000009.safetensors",

@@ -24,7 +24,7 @@ int main() {
   Queue& queue = device.queue();
   nn::Parameters parameters(device, graph.parameters());
   parameters.initialize(queue, /*seed=*/0);
-  nn::Plan plan(graph, parameters, queue, batch, nn::Mode::training);
+  nn::Plan plan(graph, parameters, queue, batch, {nn::Mode::training});
 
   std::vector<float> xy;
   std::vector<int32_t> inside;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "reference/vit.hpp"
 #include "support/devices.hpp"
@@ -62,14 +63,15 @@ class ViTGradientTest : public ::testing::TestWithParam<std::tuple<test::TestDev
  protected:
   static constexpr size_t batch = 3;
 
-  void run() {
+  void run(bool recompute = false) {
     Device& device = test::open_device(std::get<0>(GetParam()));
     const Variant& variant = std::get<1>(GetParam());
     const nn::Graph graph = vit_training_graph(variant.config, variant.label_smoothing);
     nn::Parameters parameters(device, graph.parameters());
     Queue& queue = device.queue();
     parameters.initialize(queue, 11);
-    nn::Plan plan(graph, parameters, queue, batch, nn::Mode::training);
+    nn::Plan plan(graph, parameters, queue, batch, {.mode = nn::Mode::training, .recompute = recompute});
+    planned_bytes_ = plan.planned_bytes();
     Random random(5);
     std::vector<float> images(plan.tensor("images").elements());
     for (float& v : images) v = random.normal();
@@ -117,6 +119,7 @@ class ViTGradientTest : public ::testing::TestWithParam<std::tuple<test::TestDev
   std::vector<nn::ParameterSpec> specs_;
   Values images_, labels_, mask_;
   std::vector<float> logits_;
+  size_t planned_bytes_ = 0;
 };
 
 TEST_P(ViTGradientTest, LogitsAndEveryGradientAgreeWithTheReference) {
@@ -146,6 +149,15 @@ TEST_P(ViTGradientTest, LogitsAndEveryGradientAgreeWithTheReference) {
     }
     EXPECT_LE(std::sqrt(error), 1e-4 * std::sqrt(norm) + 1e-7 * std::sqrt(all)) << spec.name;
   }
+}
+
+TEST_P(ViTGradientTest, ComputingActivationsASecondTimeGivesTheSameBits) {
+  run();
+  const auto [gradients, logits, bytes] = std::tuple(gradients_, logits_, planned_bytes_);
+  run(true);
+  EXPECT_EQ(gradients_, gradients);
+  EXPECT_EQ(logits_, logits);
+  EXPECT_LT(planned_bytes_, bytes);
 }
 
 std::string variant_name(const ::testing::TestParamInfo<ViTGradientTest::ParamType>& info) {

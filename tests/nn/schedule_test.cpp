@@ -2,42 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include "schedules.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/models/vit.hpp"
-#include "vitcl/nn/layers.hpp"
 
 namespace vitcl::nn {
 namespace {
 
-DeviceCaps caps() {
-  DeviceCaps caps;
-  caps.type = DeviceType::cpu;
-  caps.max_work_group = 1024;
-  caps.local_bytes = 32768;
-  caps.buffer_alignment = 128;
-  return caps;
-}
-
-const ScheduledNode& node(const Graph& graph, const Schedule& schedule, const std::string& name) {
-  return schedule.nodes[graph.find(name)];
-}
-
-// x -> a, x -> b, a + b, loss
-Graph two_branches() {
-  Graph graph;
-  const Value input = graph.input("input", {4});
-  const Value labels = graph.input("labels", {}, DType::i32);
-  const Value x = graph.add<Linear>("x", {input}, size_t{4}, size_t{4});
-  const Value a = graph.add<Linear>("a", {x}, size_t{4}, size_t{4});
-  const Value b = graph.add<Linear>("b", {x}, size_t{4}, size_t{4});
-  const Value sum = graph.add<Add>("sum", {a, b});
-  graph.set_loss(graph.add<CrossEntropy>("loss", {sum, labels}));
-  return graph;
-}
-
 TEST(Schedule, ABranchedValueIsFirstOverwrittenThenAddedTo) {
   const Graph graph = two_branches();
-  const Schedule s = make_schedule(graph, caps(), 3, Mode::training);
+  const Schedule s = make_schedule(graph, caps(), 3, {Mode::training});
   EXPECT_EQ(node(graph, s, "b").input_gradients[0].mode, GradMode::overwrite);
   EXPECT_EQ(node(graph, s, "a").input_gradients[0].mode, GradMode::accumulate);
   EXPECT_EQ(node(graph, s, "a").input_gradients[0].slot, node(graph, s, "b").input_gradients[0].slot);
@@ -45,7 +19,7 @@ TEST(Schedule, ABranchedValueIsFirstOverwrittenThenAddedTo) {
 
 TEST(Schedule, InputsGetNoGradient) {
   const Graph graph = two_branches();
-  const Schedule s = make_schedule(graph, caps(), 3, Mode::training);
+  const Schedule s = make_schedule(graph, caps(), 3, {Mode::training});
   EXPECT_FALSE(node(graph, s, "x").input_gradients[0].slot);
   EXPECT_FALSE(node(graph, s, "input").runs_backward);
   EXPECT_TRUE(node(graph, s, "x").runs_backward);
@@ -53,7 +27,7 @@ TEST(Schedule, InputsGetNoGradient) {
 
 TEST(Schedule, ASumSharesItsGradientWithItsSummands) {
   const Graph graph = two_branches();
-  const Schedule s = make_schedule(graph, caps(), 3, Mode::training);
+  const Schedule s = make_schedule(graph, caps(), 3, {Mode::training});
   EXPECT_EQ(node(graph, s, "a").gradient, node(graph, s, "sum").gradient);
   EXPECT_EQ(node(graph, s, "b").gradient, node(graph, s, "sum").gradient);
   EXPECT_FALSE(node(graph, s, "sum").input_gradients[0].slot) << "nothing is left to compute";
@@ -66,7 +40,7 @@ TEST(Schedule, AValueAddedToItselfDoesNotShare) {
   const Value x = graph.add<Linear>("x", {input}, size_t{4}, size_t{4});
   const Value sum = graph.add<Add>("sum", {x, x});
   graph.set_loss(graph.add<CrossEntropy>("loss", {sum, labels}));
-  const Schedule s = make_schedule(graph, caps(), 3, Mode::training);
+  const Schedule s = make_schedule(graph, caps(), 3, {Mode::training});
   EXPECT_NE(node(graph, s, "x").gradient, node(graph, s, "sum").gradient);
   EXPECT_EQ(node(graph, s, "sum").input_gradients[0].mode, GradMode::overwrite);
   EXPECT_EQ(node(graph, s, "sum").input_gradients[1].mode, GradMode::accumulate);
@@ -83,27 +57,27 @@ TEST(Schedule, SummandsDoNotShareWhereOneIsAddedToWhileAnotherIsUnread) {
   const Value sum = graph.add<Add>("sum", {x, skip});
   const Value all = graph.add<Add>("all", {sum, y});
   graph.set_loss(graph.add<CrossEntropy>("loss", {all, labels}));
-  const Schedule s = make_schedule(graph, caps(), 3, Mode::training);
+  const Schedule s = make_schedule(graph, caps(), 3, {Mode::training});
   EXPECT_NE(node(graph, s, "x").gradient, node(graph, s, "skip").gradient);
 }
 
 TEST(Schedule, TheResidualStreamOfAViTHasOneGradient) {
   const Graph graph = models::vit_training_graph(models::preset("article"));
-  const Schedule s = make_schedule(graph, caps(), 10, Mode::training);
+  const Schedule s = make_schedule(graph, caps(), 10, {Mode::training});
   EXPECT_EQ(node(graph, s, "blocks.0.attention_residual").gradient, node(graph, s, "blocks.5.mlp_residual").gradient);
   EXPECT_EQ(node(graph, s, "tokens").gradient, node(graph, s, "blocks.5.mlp_residual").gradient);
 }
 
 TEST(Schedule, InferenceNeedsFarLessMemoryThanTraining) {
   const Graph graph = models::vit_training_graph(models::preset("article"));
-  const size_t training = make_schedule(graph, caps(), 100, Mode::training).memory.total;
-  const size_t inference = make_schedule(graph, caps(), 100, Mode::inference).memory.total;
+  const size_t training = make_schedule(graph, caps(), 100, {Mode::training}).memory.total;
+  const size_t inference = make_schedule(graph, caps(), 100, {Mode::inference}).memory.total;
   EXPECT_LT(inference * 4, training);
 }
 
 TEST(Schedule, TheReportKnowsTheArticlesModel) {
   const Graph graph = models::vit_training_graph(models::preset("article"));
-  const GraphReport r = report(graph, caps(), 100, Mode::training);
+  const GraphReport r = report(graph, caps(), 100, {Mode::training});
   EXPECT_EQ(r.parameters, 213642U);
   double products = 0;
   for (const auto& row : r.nodes) products += row.kind == "Linear" || row.kind == "Attention" ? row.forward_flops : 0;
@@ -117,11 +91,11 @@ TEST(Schedule, LargestBatchIsTheLastThatFits) {
   const Graph graph = models::vit_training_graph(models::preset("article"));
   DeviceCaps small = caps();
   small.memory_bytes = small.max_allocation = size_t{20} << 20;
-  const size_t batch = largest_batch(graph, small, Mode::training);
-  EXPECT_LE(report(graph, small, batch, Mode::training).planned_bytes, small.max_allocation);
-  EXPECT_GT(report(graph, small, batch + 1, Mode::training).planned_bytes, small.max_allocation);
+  const size_t batch = largest_batch(graph, small, {Mode::training});
+  EXPECT_LE(report(graph, small, batch, {Mode::training}).planned_bytes, small.max_allocation);
+  EXPECT_GT(report(graph, small, batch + 1, {Mode::training}).planned_bytes, small.max_allocation);
   small.max_allocation = 1000;
-  EXPECT_EQ(largest_batch(graph, small, Mode::training), 0U);
+  EXPECT_EQ(largest_batch(graph, small, {Mode::training}), 0U);
 }
 
 TEST(Schedule, ErrorsNameTheNode) {
@@ -129,13 +103,13 @@ TEST(Schedule, ErrorsNameTheNode) {
   const Value input = graph.input("input", {5});
   graph.add<Linear>("head", {input}, size_t{4}, size_t{2});
   try {
-    make_schedule(graph, caps(), 1, Mode::inference);
+    make_schedule(graph, caps(), 1, {Mode::inference});
     FAIL() << "5 features do not fit a layer for 4";
   } catch (const ShapeError& error) {
     EXPECT_NE(std::string(error.what()).find("head: [linear]"), std::string::npos) << error.what();
   }
-  EXPECT_THROW(make_schedule(graph, caps(), 1, Mode::training), UsageError) << "no loss";
-  EXPECT_THROW(make_schedule(graph, caps(), 0, Mode::inference), UsageError);
+  EXPECT_THROW(make_schedule(graph, caps(), 1, {Mode::training}), UsageError) << "no loss";
+  EXPECT_THROW(make_schedule(graph, caps(), 0, {Mode::inference}), UsageError);
 }
 
 TEST(Graph, RefusesTwoNodesOfOneName) {

@@ -88,6 +88,20 @@ TEST_P(TrainerTest, AResumedRunEqualsAnUninterruptedOne) {
   EXPECT_EQ(step_lines(folder / "a"), step_lines(folder / "b"));
 }
 
+TEST_P(TrainerTest, ComputingActivationsASecondTimeChangesOnlyTheMemory) {
+  const TemporaryFolder folder;
+  TrainConfig config = tiny_config();
+  config.model.depth = 3;
+  config.mask_ratio = 0.25;
+  run(config, folder / "a");
+  const size_t bytes = Trainer(device(), config, tiny_data()).plan().planned_bytes();
+  config.recompute = true;
+  run(config, folder / "b", {2});
+  EXPECT_LT(Trainer(device(), config, tiny_data()).plan().planned_bytes(), bytes);
+  EXPECT_EQ(read_file(folder / "a/checkpoint-last.safetensors"), read_file(folder / "b/checkpoint-last.safetensors"));
+  EXPECT_EQ(step_lines(folder / "a"), step_lines(folder / "b"));
+}
+
 TEST_P(TrainerTest, AnotherSeedGivesAnotherRun) {
   const TemporaryFolder folder;
   TrainConfig config = tiny_config();

@@ -12,6 +12,19 @@ namespace vitcl::nn {
 
 enum class Mode { inference, training };
 
+/// How a plan runs its graph.
+struct PlanOptions {
+  Mode mode = Mode::inference;
+  /// Whether a training run overwrites the parameters' gradients or adds to them.
+  GradMode parameter_mode = GradMode::overwrite;
+  /// In training: keep few activations from forward to backward and run forward again, piece by piece, for the others.
+  /// The same bits in less memory and more time; no effect where it would save nothing.
+  bool recompute = false;
+  /// Rewrite groups of layers into fused ones and leave out rows that nobody reads. The same function, rounded in
+  /// another order.
+  bool fuse = true;
+};
+
 /// One node of a graph at a batch size, for reports.
 struct NodeReport {
   std::string name, kind;
@@ -27,13 +40,15 @@ struct GraphReport {
   size_t parameters = 0;
   double forward_flops = 0, backward_flops = 0;
   size_t saved_bytes = 0;
-  size_t planned_bytes = 0;    ///< inputs, and the arena: activations, gradients and scratch, with reuse
-  size_t unplanned_bytes = 0;  ///< the same without reuse
+  size_t planned_bytes = 0;     ///< inputs, and the arena: activations, gradients and scratch, with reuse
+  size_t unplanned_bytes = 0;   ///< the same without reuse
+  double recomputed_flops = 0;  ///< of the layers whose forward runs a second time
 };
-GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode);
+/// Of the graph as it runs: with PlanOptions::fuse its nodes are the fused ones.
+GraphReport report(const Graph& graph, const DeviceCaps& caps, size_t batch, const PlanOptions& options);
 
 /// The largest batch whose arena fits in the device's memory and its largest allocation; 0 if none does.
-size_t largest_batch(const Graph& graph, const DeviceCaps& caps, Mode mode);
+size_t largest_batch(const Graph& graph, const DeviceCaps& caps, const PlanOptions& options);
 
 /// A graph compiled for a device and a batch size: shapes inferred, memory planned in one arena, and every launch
 /// recorded with its arguments set. Plans of several batch sizes share the parameters and the compiled kernels.
@@ -42,11 +57,12 @@ class Plan {
   /// `parameters` must outlive the plan. In training mode the graph needs a loss, and run() leaves the gradients in
   /// parameters.gradients(), overwritten or accumulated.
   /// Throws DeviceError with the bytes needed and the batch that would fit where the arena is too large.
-  Plan(const Graph& graph, Parameters& parameters, Queue& queue, size_t batch, Mode mode,
-       GradMode parameter_mode = GradMode::overwrite);
+  Plan(const Graph& plain, Parameters& parameters, Queue& queue, size_t batch, const PlanOptions& options);
 
   size_t batch() const { return batch_; }
+  /// What inputs, activations, gradients and scratch take together, and what they would take without reuse.
   size_t planned_bytes() const { return planned_bytes_; }
+  size_t unplanned_bytes() const { return unplanned_bytes_; }
   /// An input, or a value that the graph keeps.
   const Tensor& tensor(const std::string& node) const;
   /// A tensor that a kept layer saves ("loss", "correct").
@@ -57,7 +73,7 @@ class Plan {
  private:
   Queue* queue_;
   size_t batch_ = 0;
-  size_t planned_bytes_ = 0;
+  size_t planned_bytes_ = 0, unplanned_bytes_ = 0;
   std::map<std::string, Tensor> tensors_;  // inputs, kept values, and what kept layers save ("loss/correct")
   CommandList commands_;
 };

@@ -36,6 +36,7 @@ struct TrainConfig {
   double lr = 0.003;
   double smoothing = 0;  ///< label smoothing
   size_t seed = 0;
+  bool recompute = false;       ///< nn::PlanOptions::recompute
   size_t checkpoint_every = 0;  ///< steps between checkpoints; 0: at the end of each epoch only
   std::string device = "auto";
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "vitcl/data/dataset.hpp"
+#include "vitcl/nn/plan.hpp"
 #include "vitcl/train/checkpoint.hpp"
 #include "vitcl/train/config.hpp"
 #include "vitcl/train/evaluator.hpp"
@@ -59,6 +60,8 @@ class Trainer {
   const Position& position() const;
   size_t steps_per_epoch() const;
   nn::Parameters& parameters();
+  /// The plan of a full batch, which knows the memory that a step takes.
+  const nn::Plan& plan() const;
 
   /// Goes on from a checkpoint. `source` names it in errors: StorageError where it is of another model, seed or batch
   /// size, DataError where the data is not what it was trained on.
