@@ -17,35 +17,35 @@ struct Options : CommonOptions {
   bool dot = false;
 };
 
-/// A training step as it runs, and with activations computed a second time.
+/// The layers as they are written, a training step as it runs, and with activations computed a second time.
 struct Reports {
-  nn::GraphReport step, recomputed;
+  nn::GraphReport layers, step, recomputed;
 };
 
 void print_table(const Reports& reports, const std::string& name, size_t batch) {
-  const auto& [report, recomputed] = reports;
+  const auto& [layers, step, recomputed] = reports;
   print("{:<28} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", "LAYER", "KIND", "OUTPUT", "PARAMETERS", "FORWARD",
         "BACKWARD", "SAVED");
-  for (const nn::NodeReport& node : report.nodes) {
+  for (const nn::NodeReport& node : layers.nodes) {
     print("{:<28} {:<13} {:<20} {:>11} {:>9} {:>9} {:>10}\n", node.name, node.kind, node.output.to_string(),
           node.parameters == 0 ? "" : grouped(node.parameters), in_flops(node.forward_flops),
           in_flops(node.backward_flops), node.saved_bytes == 0 ? "" : in_bytes(static_cast<double>(node.saved_bytes)));
   }
   print("\nmodel           {}\n", name);
-  print("parameters      {}\n", grouped(report.parameters));
-  print("one step        {} FLOP forward, {} FLOP backward at batch {}\n", in_flops(report.forward_flops),
-        in_flops(report.backward_flops), batch);
-  print("saved           {} from forward to backward\n", in_bytes(static_cast<double>(report.saved_bytes)));
-  print("planned memory  {} ({} without reuse)\n", in_bytes(static_cast<double>(report.planned_bytes)),
-        in_bytes(static_cast<double>(report.unplanned_bytes)));
+  print("parameters      {}\n", grouped(layers.parameters));
+  print("one step        {} FLOP forward, {} FLOP backward at batch {}\n", in_flops(layers.forward_flops),
+        in_flops(layers.backward_flops), batch);
+  print("saved           {} from forward to backward\n", in_bytes(static_cast<double>(step.saved_bytes)));
+  print("planned memory  {} ({} without reuse)\n", in_bytes(static_cast<double>(step.planned_bytes)),
+        in_bytes(static_cast<double>(step.unplanned_bytes)));
   print("--recompute     {}, {} saved, {} FLOP more a step\n", in_bytes(static_cast<double>(recomputed.planned_bytes)),
         in_bytes(static_cast<double>(recomputed.saved_bytes)), in_flops(recomputed.recomputed_flops));
 }
 
 void print_json(const Reports& reports, const models::ViTConfig& model, size_t batch) {
-  const auto& [report, recomputed] = reports;
+  const auto& [plain, step, recomputed] = reports;
   ordered_json layers = ordered_json::array();
-  for (const nn::NodeReport& node : report.nodes) {
+  for (const nn::NodeReport& node : plain.nodes) {
     layers.push_back({{"name", node.name},
                       {"kind", node.kind},
                       {"output", node.output.sizes()},
@@ -56,12 +56,12 @@ void print_json(const Reports& reports, const models::ViTConfig& model, size_t b
   }
   ordered_json document = {{"config", ordered_json::parse(models::to_json(model))},
                            {"batch_size", batch},
-                           {"parameters", report.parameters},
-                           {"forward_flops", report.forward_flops},
-                           {"backward_flops", report.backward_flops},
-                           {"saved_bytes", report.saved_bytes},
-                           {"planned_bytes", report.planned_bytes},
-                           {"unplanned_bytes", report.unplanned_bytes},
+                           {"parameters", plain.parameters},
+                           {"forward_flops", plain.forward_flops},
+                           {"backward_flops", plain.backward_flops},
+                           {"saved_bytes", step.saved_bytes},
+                           {"planned_bytes", step.planned_bytes},
+                           {"unplanned_bytes", step.unplanned_bytes},
                            {"recompute",
                             {{"saved_bytes", recomputed.saved_bytes},
                              {"planned_bytes", recomputed.planned_bytes},
@@ -99,12 +99,13 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   const models::ViTConfig model = config.training_model();
   const nn::Graph graph = models::vit_training_graph(model, static_cast<float>(config.smoothing));
   const DeviceCaps caps = caps_of(config.device);
-  const auto report = [&](bool recompute) {
-    return nn::report(graph, caps, config.batch_size, {.mode = nn::Mode::training, .recompute = recompute});
+  const auto report = [&](bool recompute, bool fuse) {
+    const nn::PlanOptions plan{.mode = nn::Mode::training, .recompute = recompute, .fuse = fuse};
+    return nn::report(graph, caps, config.batch_size, plan);
   };
-  const Reports reports{report(false), report(true)};
+  const Reports reports{report(false, false), report(false, config.fuse), report(true, config.fuse)};
   if (options.dot) {
-    print_dot(graph, reports.step);
+    print_dot(graph, reports.layers);
   } else if (options.json) {
     print_json(reports, model, config.batch_size);
   } else {

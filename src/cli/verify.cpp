@@ -52,9 +52,10 @@ void print_table(const train::Verification& result, const DeviceInfo& device) {
 
 int run(Options& options, const std::set<std::string>& from_file) {
   const io::Bundle bundle = io::read_bundle(options.bundle);
-  const DeviceInfo info = select_device(options.flags.config(from_file).device);
+  const train::TrainConfig config = options.flags.config(from_file);
+  const DeviceInfo info = select_device(config.device);
   Device device(info);
-  const train::Verification result = train::verify(device, bundle);
+  const train::Verification result = train::verify(device, bundle, config.fuse);
   if (options.json) {
     print_json(result, info);
   } else {
@@ -71,7 +72,7 @@ Command add_verify(CLI::App& root) {
   app->add_option("BUNDLE", options->bundle, "safetensors file with parameters, batch and expected results")
       ->required()
       ->option_text(" ");
-  options->flags.add(*app, {"device"});
+  options->flags.add(*app, {"device", "fuse"});
   add_json(*app, *options);
   add_quiet(*app, *options);
   add_config_file(*app, *options);

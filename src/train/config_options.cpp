@@ -82,6 +82,8 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.checkpoint_every; }},
     ConfigOption{"recompute", training, "on: compute activations a second time to save memory; the same bits", true,
                  [](Config& c) -> Value { return &c.recompute; }},
+    ConfigOption{"fuse", training, "off: run the plain layers, none of them fused and no row left out", false,
+                 [](Config& c) -> Value { return &c.fuse; }},
     ConfigOption{"device", OptionGroup::device,
                  "auto, cpu, gpu, accelerator, INDEX, P:D or a name; see `vitcl devices`", true,
                  [](Config& c) -> Value { return &c.device; }},

@@ -39,7 +39,7 @@ Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& s
       cut_(samples.count(), config.batch_size),
       state_(queue.device(), samples.count(), cut_.steps) {
   parameters_.initialize(queue, seed_);
-  const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = config.recompute};
+  const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = config.recompute, .fuse = config.fuse};
   MaskSource mask = mask_source(config);
   programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, options, &adam_);
   if (cut_.last != cut_.full) {

@@ -14,13 +14,13 @@ constexpr size_t steps = 5;
 /// The bundle's model on the device, with the bundle's parameters and batch.
 class BundleRun {
  public:
-  BundleRun(Device& device, const io::Bundle& bundle)
+  BundleRun(Device& device, const io::Bundle& bundle, bool fuse)
       : queue_(device.queue()),
         bundle_(bundle),
         initial_(io::import_parameters(bundle.config, bundle.dialect, bundle.parameters)),
         graph_(models::vit_training_graph(bundle.config, bundle.label_smoothing)),
         parameters_(device, graph_.parameters()),
-        plan_(graph_, parameters_, queue_, bundle.batch, {nn::Mode::training}),
+        plan_(graph_, parameters_, queue_, bundle.batch, {.mode = nn::Mode::training, .fuse = fuse}),
         exp_avg_(Tensor::empty(device, parameters_.values().shape())),
         exp_avg_sq_(Tensor::empty(device, parameters_.values().shape())),
         table_(Tensor::empty(device, {steps, 4})),
@@ -147,8 +147,8 @@ bool Verification::ok() const {
          std::all_of(gradients.begin(), gradients.end(), [](const Deviation& gradient) { return gradient.ok(); });
 }
 
-Verification verify(Device& device, const io::Bundle& bundle) {
-  BundleRun run(device, bundle);
+Verification verify(Device& device, const io::Bundle& bundle, bool fuse) {
+  BundleRun run(device, bundle, fuse);
   Verification result;
   double wanted = static_cast<double>(bundle.loss);
   result.loss = {"loss", std::abs(run.run() - wanted), 1e-5 * std::abs(wanted)};

@@ -37,6 +37,7 @@ struct TrainConfig {
   double smoothing = 0;  ///< label smoothing
   size_t seed = 0;
   bool recompute = false;       ///< nn::PlanOptions::recompute
+  bool fuse = true;             ///< nn::PlanOptions::fuse
   size_t checkpoint_every = 0;  ///< steps between checkpoints; 0: at the end of each epoch only
   std::string device = "auto";
 

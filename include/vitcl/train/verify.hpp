@@ -29,6 +29,6 @@ struct Verification {
 
 /// Runs the bundle's model on the device: forward, backward, Adam alone, and five training steps. The limit of an
 /// element of adam1 is 1e-4 lr + 1 ulp of the parameter.
-Verification verify(Device& device, const io::Bundle& bundle);
+Verification verify(Device& device, const io::Bundle& bundle, bool fuse = true);
 
 }  // namespace vitcl::train
