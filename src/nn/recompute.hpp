@@ -6,7 +6,7 @@
 #include "nn/schedule.hpp"
 
 // Activation checkpointing (Chen et al. 2016, "Training deep nets with sublinear memory cost"): the graph is cut into
-// segments, of which only the last node's results outlive the forward pass. Before the backward of a segment its
+// segments, of which only the last node's value outlives the forward pass. Before the backward of a segment its
 // forward runs again.
 namespace vitcl::nn {
 

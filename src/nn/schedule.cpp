@@ -115,8 +115,8 @@ class Scheduler {
     }
   }
 
-  // The second forward of the nodes [begin, end): of those whose results backward reads, and what these depend on. The
-  // cut at their end and what the caller keeps are still there.
+  // The second forward of the nodes [begin, end): of those whose results backward reads, and what these depend on. What
+  // the caller keeps is still there, and so is the value of the cut at their end, but not what its layer saves.
   void order_again(size_t begin, size_t end) {
     std::vector<bool> needed(count_);
     std::vector<Step> steps;
@@ -127,7 +127,8 @@ class Scheduler {
       const auto& [plan, backward] = std::tie(scheduled(i).plan, scheduled(i).runs_backward);
       if (backward && plan.backward_reads_inputs) need_inputs(i);
       if (backward && (plan.backward_reads_output || !plan.saved.empty())) needed[i] = true;
-      if (!needed[i] || !node(i).layer || graph_.keeps(i) || i + 1 == end) continue;
+      const bool still_there = graph_.keeps(i) || (i + 1 == end && plan.saved.empty());
+      if (!needed[i] || !node(i).layer || still_there) continue;
       need_inputs(i);
       steps.push_back({Pass::again, i, {}});
     }
