@@ -30,14 +30,14 @@ static inline void linear(const __global float* x, int x_row, const __global flo
                           const __global float* added, int added_row, __global float* y, int y_row, int rows, int in,
                           int out) {
   const Product p = {x, x_row, 1, w, in, 1, y, y_row, bias, added, added_row, rows, out, in};
-  multiply(&p, in);
+  multiply(&p);
 }
 
 // dx = dy w, on top of what dx holds where `accumulate` is set.
 static inline void linear_backward(const __global float* dy, int dy_row, const __global float* w, __global float* dx,
                                    int dx_row, int accumulate, int rows, int in, int out) {
   const Product p = {dy, dy_row, 1, w, in, 0, dx, dx_row, 0, accumulate ? dx : 0, dx_row, rows, in, out};
-  multiply(&p, out);
+  multiply(&p);
 }
 
 // dw = dyᵀ x and db = the sums of dy's rows, on top of what they hold where `accumulate` is set; db may be null.
@@ -45,7 +45,7 @@ static inline void linear_backward_weights(const __global float* dy, int dy_row,
                                            __global float* dw, __global float* db, int accumulate, int rows, int in,
                                            int out) {
   const Product p = {dy, 1, dy_row, x, x_row, 0, dw, in, 0, accumulate ? dw : 0, in, out, in, rows};
-  multiply(&p, 64);
+  multiply(&p);
   if (!db) return;
   for (int c = 0; c < out; c += 16) {
     float16 sum = accumulate ? load_features(db, c, out) : (float16)(0.0f);

@@ -15,10 +15,10 @@
 #include "common/register_tile.h"
 
 // Global size: (row blocks, panel blocks, slices). Slice s writes c + s m n. `bias` (n) is added where has_bias is set,
-// what c held where accumulate is set. At most `chunk` of the inner size is taken at a time.
+// what c held where accumulate is set.
 WIDE_REGISTERS __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_register_tile(
     const __global float* a, const __global float* b, const __global float* bias, __global float* c, int m, int n,
-    int k, int a_row, int a_inner, int b_row, int b_transposed, int chunk, int rows_per_item, int panels_per_item,
+    int k, int a_row, int a_inner, int b_row, int b_transposed, int rows_per_item, int panels_per_item,
     int depth_per_item, int has_bias, int accumulate) {
   const int row = (int)get_global_id(0) * rows_per_item;
   const int column = (int)get_global_id(1) * panels_per_item * WIDTH;
@@ -36,7 +36,7 @@ WIDE_REGISTERS __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm
   p.rows = min(rows_per_item, m - row);
   p.columns = min(panels_per_item * WIDTH, n - column);
   p.inner = min(depth_per_item, k - inner);
-  multiply(&p, chunk);
+  multiply(&p);
 }
 
 // target = the sum of `slices` arrays of `count` floats, first to last, (+ target). A work-item sums 64 elements.

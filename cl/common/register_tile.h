@@ -16,6 +16,14 @@
 // The longest chunk of the inner size: a panel takes 16 KiB of a first-level cache, 32 where the tile is wide.
 #define DEPTH (VECTORS > 1 ? 512 / VECTORS : 256)
 
+// The same where op(a) is read across its rows: short, so that the cache lines a tile reads serve the next one too.
+#define STRIDED_DEPTH 64
+
+// From this stride on (elements) those lines compete for few places of the cache. Then a strip of op(a) is packed too,
+// for as many panels as fit PACKED elements, which stay in the second-level cache.
+#define FAR 512
+#define PACKED 16384
+
 // Lets LLVM use 512-bit registers, which it avoids by default on some processors.
 #if defined(__has_attribute)
 #if VECTORS > 1 && __has_attribute(min_vector_width)
@@ -26,12 +34,14 @@
 #define WIDE_REGISTERS
 #endif
 #if defined(__has_attribute)
-#if __has_attribute(noinline)
+#if __has_attribute(noinline) && __has_attribute(always_inline)
 #define NOINLINE __attribute__((noinline))
+#define INLINE __attribute__((always_inline)) inline
 #endif
 #endif
 #ifndef NOINLINE
 #define NOINLINE
+#define INLINE inline
 #endif
 
 // Steps of a transposition. (Vectors in a vector literal would do as well, but clang turns those into shuffles with
@@ -104,39 +114,50 @@ typedef struct {
   int rows, columns, inner;
 } Product;
 
-// One tile: `rows` (at most ROWS) by `columns` (at most WIDTH) elements of c, the sums of `depth` products on top of
-// `start`, plus added[i * added_row + j] where `added` is not null.
-static inline void multiply_tile(const __global float* a, int a_row, int a_inner, const float* panel, int depth,
-                                 const float* start, __global float* c, int c_row, int rows, int columns,
-                                 const __global float* added, int added_row) {
-  size_t row[ROWS];
-#pragma unroll
-  for (int r = 0; r < ROWS; ++r) row[r] = (size_t)min(r, rows - 1) * a_row;
-  float16 sum[ROWS][VECTORS];
+// A tile's sums; of VECTORS vectors a row.
+typedef struct {
+  float16 of[ROWS][VECTORS];
+} Tile;
+
+// Adds a[row[r] + l * inner] * panel[l] to row r of the sums, for l < depth. Once for op(a) where it lies, once for a
+// strip of it in private memory.
+#define VITCL_DEFINE_ADD_PRODUCTS(NAME, SPACE)                                                                        \
+  static INLINE void NAME(Tile* sum, const SPACE float* a, const size_t* row, int inner, const float* panel,          \
+                          int depth) {                                                                                \
+    for (int l = 0; l < depth; ++l, a += inner, panel += WIDTH) {                                                     \
+      float16 right[VECTORS];                                                                                         \
+      _Pragma("unroll") for (int v = 0; v < VECTORS; ++v) right[v] = vload16(v, panel);                               \
+      _Pragma("unroll") for (int r = 0; r < ROWS; ++r) {                                                              \
+        const float16 left = (float16)(a[row[r]]);                                                                    \
+        _Pragma("unroll") for (int v = 0; v < VECTORS; ++v) sum->of[r][v] = vitcl_fma(left, right[v], sum->of[r][v]); \
+      }                                                                                                               \
+    }                                                                                                                 \
+  }
+
+VITCL_DEFINE_ADD_PRODUCTS(add_products, __global)
+VITCL_DEFINE_ADD_PRODUCTS(add_strip_products, )
+
+// Every row of the tile = start.
+static INLINE void start_tile(Tile* sum, const float* start) {
 #pragma unroll
   for (int r = 0; r < ROWS; ++r) {
 #pragma unroll
-    for (int v = 0; v < VECTORS; ++v) sum[r][v] = vload16(v, start);
+    for (int v = 0; v < VECTORS; ++v) sum->of[r][v] = vload16(v, start);
   }
-  for (int l = 0; l < depth; ++l, a += a_inner) {
-    float16 right[VECTORS];
-#pragma unroll
-    for (int v = 0; v < VECTORS; ++v) right[v] = vload16(v, panel + l * WIDTH);
-#pragma unroll
-    for (int r = 0; r < ROWS; ++r) {
-      const float16 left = (float16)(a[row[r]]);
-#pragma unroll
-      for (int v = 0; v < VECTORS; ++v) sum[r][v] = vitcl_fma(left, right[v], sum[r][v]);
-    }
-  }
+}
+
+// c[i * c_row + j] = the sums, plus added[i * added_row + j] where `added` is not null, for the tile's first `rows`
+// rows and `columns` columns, as far as it has them.
+static INLINE void store_tile(const Tile* sum, __global float* c, int c_row, int rows, int columns,
+                              const __global float* added, int added_row) {
   if (columns >= WIDTH) {
 #pragma unroll
     for (int r = 0; r < ROWS; ++r) {
       if (r < rows) {
 #pragma unroll
         for (int v = 0; v < VECTORS; ++v) {
-          if (added) sum[r][v] += vload16(v, added + (size_t)r * added_row);
-          vstore16(sum[r][v], v, c + (size_t)r * c_row);
+          const float16 before = added ? vload16(v, added + (size_t)r * added_row) : (float16)(0.0f);
+          vstore16(sum->of[r][v] + before, v, c + (size_t)r * c_row);
         }
       }
     }
@@ -145,7 +166,7 @@ static inline void multiply_tile(const __global float* a, int a_row, int a_inner
 #pragma unroll
     for (int r = 0; r < ROWS; ++r) {
 #pragma unroll
-      for (int v = 0; v < VECTORS; ++v) vstore16(sum[r][v], r * VECTORS + v, tile);
+      for (int v = 0; v < VECTORS; ++v) vstore16(sum->of[r][v], r * VECTORS + v, tile);
     }
     for (int r = 0; r < min(rows, ROWS); ++r) {
       for (int j = 0; j < columns; ++j) {
@@ -156,33 +177,89 @@ static inline void multiply_tile(const __global float* a, int a_row, int a_inner
   }
 }
 
-// start[j] = bias[j], or 0 where there is none; columns from `columns` on repeat the last one.
-static inline void load_start(const __global float* bias, int columns, float* start) {
-  for (int j = 0; j < WIDTH; ++j) start[j] = bias ? bias[min(j, columns - 1)] : 0.0f;
+// start[j] = bias[j], or 0 where there is none, for j < count; columns from `columns` on repeat the last one.
+static inline void load_start(const __global float* bias, int columns, int count, float* start) {
+  for (int j = 0; j < count; ++j) start[j] = bias ? bias[min(j, columns - 1)] : 0.0f;
 }
 
-// The whole product, in chunks of at most `longest` of the inner size. Not inlined: a kernel that makes many products
-// would grow with each.
-WIDE_REGISTERS static NOINLINE void multiply(const Product* p, int longest) {
-  float panel[DEPTH * WIDTH] __attribute__((aligned(64)));
+// strip[l][r] = op(a)(row + r, inner + l) for l < depth; rows that are not there repeat the last one.
+static inline void pack_strip(const Product* p, int inner, int depth, int row, float* strip) {
+  const __global float* a = p->a + (size_t)row * p->a_row + (size_t)inner * p->a_inner;
+  for (int l = 0; l < depth; ++l, a += p->a_inner) {
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r) strip[l * ROWS + r] = a[(size_t)min(r, p->rows - row - 1) * p->a_row];
+  }
+}
+
+// The columns from `column` on, for the chunk of `depth` at `inner`: `panels` panels, packed one after the other.
+static inline void pack_panels(const Product* p, int inner, int depth, int column, int panels, float* packed) {
+  for (int i = 0; i < panels; ++i, column += WIDTH, packed += depth * WIDTH) {
+    if (p->b_transposed) {
+      pack_transposed(p->b + (size_t)column * p->b_row + inner, p->b_row, p->columns - column, depth, packed);
+    } else {
+      pack_rows(p->b + (size_t)inner * p->b_row + column, p->b_row, p->columns - column, depth, packed);
+    }
+  }
+}
+
+// What comes on top of the products of a chunk: what p->added says in the first chunk, then what c holds.
+static inline const __global float* added_row(const Product* p, int inner, int row, int column) {
+  if (inner > 0) return p->c + (size_t)row * p->c_row + column;
+  return p->added ? p->added + (size_t)row * p->added_row + column : 0;
+}
+
+// One chunk of the inner size for all rows and one packed panel. Functions of their own, not inlined, so that the
+// registers are theirs alone.
+WIDE_REGISTERS static NOINLINE void multiply_panel(const Product* p, int inner, int depth, int column,
+                                                   const float* panel) {
   float start[WIDTH] __attribute__((aligned(64)));
-  const int chunk = min(longest, DEPTH);
+  load_start(inner == 0 && p->bias ? p->bias + column : 0, p->columns - column, WIDTH, start);
+  for (int i = 0; i < p->rows; i += ROWS) {
+    size_t row[ROWS];
+#pragma unroll
+    for (int r = 0; r < ROWS; ++r) row[r] = (size_t)min(r, p->rows - i - 1) * p->a_row;
+    Tile sum;
+    start_tile(&sum, start);
+    add_products(&sum, p->a + (size_t)i * p->a_row + (size_t)inner * p->a_inner, row, p->a_inner, panel, depth);
+    store_tile(&sum, p->c + (size_t)i * p->c_row + column, p->c_row, p->rows - i, p->columns - column,
+               added_row(p, inner, i, column), inner > 0 ? p->c_row : p->added_row);
+  }
+}
+
+// The same for several panels, which lie one after the other, and a packed strip of op(a) for each tile.
+WIDE_REGISTERS static NOINLINE void multiply_panels_far(const Product* p, int inner, int depth, int column, int panels,
+                                                        const float* packed) {
+  float strip[STRIDED_DEPTH * ROWS];
+  float start[PACKED / STRIDED_DEPTH] __attribute__((aligned(64)));
+  load_start(inner == 0 && p->bias ? p->bias + column : 0, p->columns - column, panels * WIDTH, start);
+  size_t strip_row[ROWS];
+  for (int r = 0; r < ROWS; ++r) strip_row[r] = r;
+  for (int i = 0; i < p->rows; i += ROWS) {
+    pack_strip(p, inner, depth, i, strip);
+    for (int j = 0; j < panels * WIDTH; j += WIDTH) {
+      Tile sum;
+      start_tile(&sum, start + j);
+      add_strip_products(&sum, strip, strip_row, ROWS, packed + j * depth, depth);
+      store_tile(&sum, p->c + (size_t)i * p->c_row + column + j, p->c_row, p->rows - i, p->columns - column - j,
+                 added_row(p, inner, i, column + j), inner > 0 ? p->c_row : p->added_row);
+    }
+  }
+}
+
+// The whole product. Not inlined either: a kernel that makes many products would grow with each.
+WIDE_REGISTERS static NOINLINE void multiply(const Product* p) {
+  float packed[PACKED] __attribute__((aligned(64)));
+  const int chunk = min(p->inner, p->a_inner == 1 ? DEPTH : STRIDED_DEPTH);
+  const int most = p->a_inner >= FAR ? PACKED / (WIDTH * chunk) : 1;
   for (int inner = 0; inner < p->inner; inner += chunk) {
     const int depth = min(chunk, p->inner - inner);
-    const __global float* added = inner == 0 ? p->added : p->c;
-    const int added_row = inner == 0 ? p->added_row : p->c_row;
-    for (int column = 0; column < p->columns; column += WIDTH) {
-      const int columns = p->columns - column;
-      load_start(inner == 0 && p->bias ? p->bias + column : 0, columns, start);
-      if (p->b_transposed) {
-        pack_transposed(p->b + (size_t)column * p->b_row + inner, p->b_row, columns, depth, panel);
+    for (int column = 0; column < p->columns; column += most * WIDTH) {
+      const int panels = min(most, (p->columns - column + WIDTH - 1) / WIDTH);
+      pack_panels(p, inner, depth, column, panels, packed);
+      if (most > 1) {
+        multiply_panels_far(p, inner, depth, column, panels, packed);
       } else {
-        pack_rows(p->b + (size_t)inner * p->b_row + column, p->b_row, columns, depth, panel);
-      }
-      for (int row = 0; row < p->rows; row += ROWS) {
-        multiply_tile(p->a + (size_t)row * p->a_row + (size_t)inner * p->a_inner, p->a_row, p->a_inner, panel, depth,
-                      start, p->c + (size_t)row * p->c_row + column, p->c_row, p->rows - row, columns,
-                      added ? added + (size_t)row * added_row + column : 0, added_row);
+        multiply_panel(p, inner, depth, column, packed);
       }
     }
   }

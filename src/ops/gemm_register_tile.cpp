@@ -30,10 +30,10 @@ struct Split {
 };
 
 Split split_work(const RegisterTile& tile, const GemmShape& s, unsigned compute_units) {
-  // Enough items to balance the cores. A block of rows is worth its copy of op(b) from 8 tiles on, and beyond 40 its
+  // Enough items to balance the cores. A block of rows is worth its copy of op(b) from 24 tiles on, and beyond 40 its
   // part of op(a) leaves the second-level cache.
   const size_t items = std::max<size_t>(8, size_t{4} * compute_units);
-  constexpr size_t least_tiles = 8, most_tiles = 40;
+  constexpr size_t least_tiles = 24, most_tiles = 40;
   Split split{};
   split.inner_per_slice = divide_up(s.k, slice_count(s));
   split.slices = divide_up(s.k, split.inner_per_slice);
@@ -69,8 +69,6 @@ void gemm_register_tile(Queue& queue, const RegisterTile& tile, const GemmShape&
   const auto integer = [](size_t size) { return to_int("gemm", "a size", size); };
   const auto spec = KernelSpec().define("ROWS", integer(tile.rows)).define("VECTORS", integer(tile.vectors));
   const bool transpose_a = s.form == GemmForm::tn, transpose_b = s.form == GemmForm::nt;
-  // Where op(a) is read across its rows, a shorter chunk keeps what it reads in the cache.
-  const size_t chunk = transpose_a ? 64 : s.k;
   const Split split = split_work(tile, s, queue.device().caps().compute_units);
   const bool sliced = split.slices > 1;
   const auto m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
@@ -80,7 +78,7 @@ void gemm_register_tile(Queue& queue, const RegisterTile& tile, const GemmShape&
                            sizeof(float) * (m * k + k * n + m * n * static_cast<double>(split.slices))};
   queue.launch(queue.device().kernel(program, "gemm_register_tile", spec), launch, a, b, bias == nullptr ? b : *bias,
                sliced ? workspace : c, integer(s.m), integer(s.n), integer(s.k), integer(transpose_a ? 1 : s.k),
-               integer(transpose_a ? s.m : 1), integer(transpose_b ? s.k : s.n), int32_t{transpose_b}, integer(chunk),
+               integer(transpose_a ? s.m : 1), integer(transpose_b ? s.k : s.n), int32_t{transpose_b},
                integer(split.rows_per_block), integer(split.panels_per_block), integer(split.inner_per_slice),
                int32_t{bias != nullptr}, sliced ? 0 : accumulates(mode));
   if (sliced) sum_slices(queue, spec, s, split.slices, mode, c, workspace);
