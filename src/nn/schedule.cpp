@@ -150,7 +150,10 @@ class Scheduler {
     for (const size_t m : node(i).inputs) {
       read_value(pass == Pass::forward ? scheduled(m).forward : scheduled(m).backward);
     }
-    Results results{new_slot(s.shape.elements() * sizeof(float)), {}};
+    // A cut's value is written over itself: later segments have read it from there.
+    const bool in_place = pass == Pass::again && std::ranges::binary_search(cuts_, i);
+    if (in_place) read_value(s.forward);
+    Results results{in_place ? *s.forward.value : new_slot(s.shape.elements() * sizeof(float)), {}};
     for (const auto& saved : s.plan.saved) {
       results.saved.push_back(new_slot(saved.shape.elements() * size_of(saved.dtype)));
     }

@@ -63,14 +63,14 @@ class ViTGradientTest : public ::testing::TestWithParam<std::tuple<test::TestDev
  protected:
   static constexpr size_t batch = 3;
 
-  void run(bool recompute = false) {
+  void run(const nn::PlanOptions& options = {nn::Mode::training}) {
     Device& device = test::open_device(std::get<0>(GetParam()));
     const Variant& variant = std::get<1>(GetParam());
     const nn::Graph graph = vit_training_graph(variant.config, variant.label_smoothing);
     nn::Parameters parameters(device, graph.parameters());
     Queue& queue = device.queue();
     parameters.initialize(queue, 11);
-    nn::Plan plan(graph, parameters, queue, batch, {.mode = nn::Mode::training, .recompute = recompute});
+    nn::Plan plan(graph, parameters, queue, batch, options);
     planned_bytes_ = plan.planned_bytes();
     Random random(5);
     std::vector<float> images(plan.tensor("images").elements());
@@ -152,12 +152,14 @@ TEST_P(ViTGradientTest, LogitsAndEveryGradientAgreeWithTheReference) {
 }
 
 TEST_P(ViTGradientTest, ComputingActivationsASecondTimeGivesTheSameBits) {
-  run();
-  const auto [gradients, logits, bytes] = std::tuple(gradients_, logits_, planned_bytes_);
-  run(true);
-  EXPECT_EQ(gradients_, gradients);
-  EXPECT_EQ(logits_, logits);
-  EXPECT_LT(planned_bytes_, bytes);
+  for (const bool fuse : {true, false}) {
+    run({.mode = nn::Mode::training, .fuse = fuse});
+    const auto [gradients, logits, bytes] = std::tuple(gradients_, logits_, planned_bytes_);
+    run({.mode = nn::Mode::training, .recompute = true, .fuse = fuse});
+    EXPECT_EQ(gradients_, gradients) << fuse;
+    EXPECT_EQ(logits_, logits) << fuse;
+    EXPECT_LT(planned_bytes_, bytes) << fuse;
+  }
 }
 
 std::string variant_name(const ::testing::TestParamInfo<ViTGradientTest::ParamType>& info) {

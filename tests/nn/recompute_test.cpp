@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "nn/fuse.hpp"
 #include "schedules.hpp"
 #include "vitcl/models/vit.hpp"
 
@@ -89,8 +90,10 @@ TEST(Recompute, EverythingReadIsThere) {
   for (const Graph& graph : {two_branches(), models::vit_training_graph(models::preset("article")),
                              models::vit_training_graph(mean), models::vit_training_graph(models::preset("tiny"))}) {
     for (const bool recompute : {false, true}) {
-      expect_everything_read_is_there(
-          graph, make_schedule(graph, caps(), 2, {.mode = Mode::training, .recompute = recompute}));
+      for (const Graph& runs : {graph, fuse(graph, caps())}) {
+        expect_everything_read_is_there(
+            runs, make_schedule(runs, caps(), 2, {.mode = Mode::training, .recompute = recompute}));
+      }
     }
   }
 }
