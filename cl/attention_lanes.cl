@@ -1,7 +1,8 @@
 // Self-attention for any number of tokens on CPU devices: the lanes are LANES queries (forward, dq) or LANES keys
 // (dk and dv) of one head, the other side streams past as scalars in blocks of ROW_BLOCK, so that nothing is summed
 // across lanes and private memory does not depend on the number of tokens. Softmax runs online (Milakov, Gimelshein
-// 2018); the backward passes recompute the probabilities from the log-sum-exp (Dao 2022).
+// 2018); the backward passes recompute the probabilities from the log-sum-exp (Dao 2022). There are two ways back, with
+// the same bits: a pass over queries and one over keys, or one work-item a head, which computes the scores once.
 //
 //   LANES     8 or 16
 //   HEAD_DIM  D
@@ -140,11 +141,26 @@ VITCL_LANES_KERNEL void attention_forward(const __global float* qkv, const __glo
   scale_columns(o, norm);
   lane_rows(row, lanes, dim);
   scatter_rows(o, out + (ulong)lanes.image * tokens * dim + lanes.head * HEAD_DIM, row, lanes.rows, HEAD_DIM, 0);
-  lane_rows(row, lanes, 1);
+  lane_rows(row, lanes, true);
   scatter_rows(&lse, logsumexp + (ulong)lanes.pair * tokens, row, lanes.rows, 1, 0);
 }
 
-// The lanes are queries. Also leaves delta = rowsum(dout * out) for the pass over keys.
+// Writes delta = rowsum(dout * out) of the lanes, which are queries, and leaves their rows of dout and out in g and o.
+inline floatL query_delta(floatL* g, floatL* o, const __global float* dout, const __global float* out,
+                          __global float* delta_out, Lanes lanes, int tokens, int dim) {
+  ulong row[LANES];
+  const ulong start = (ulong)lanes.image * tokens * dim + lanes.head * HEAD_DIM;
+  lane_rows(row, lanes, dim);
+  gather_rows(g, dout + start, row, HEAD_DIM);
+  gather_rows(o, out + start, row, HEAD_DIM);
+  floatL delta = (floatL)(0.0f);
+  for (int d = 0; d < HEAD_DIM; ++d) delta = vitcl_fma(g[d], o[d], delta);
+  lane_rows(row, lanes, true);
+  scatter_rows(&delta, delta_out + (ulong)lanes.pair * tokens, row, lanes.rows, 1, 0);
+  return delta;
+}
+
+// The lanes are queries. Also leaves delta for the pass over keys.
 VITCL_LANES_KERNEL void attention_backward_query(const __global float* dout, const __global float* qkv,
                                                  const __global float* out, const __global float* logsumexp,
                                                  const __global uchar* mask, __global float* dqkv,
@@ -154,21 +170,15 @@ VITCL_LANES_KERNEL void attention_backward_query(const __global float* dout, con
   ulong row[LANES];
   const Lanes lanes = lanes_of_item(tokens, heads);
   const int dim = heads * HEAD_DIM, stride = 3 * dim;
-  const ulong out_start = (ulong)lanes.image * tokens * dim + lanes.head * HEAD_DIM;
   const ulong query_start = (ulong)lanes.image * tokens * stride + lanes.head * HEAD_DIM;
-  lane_rows(row, lanes, dim);
-  gather_rows(g, dout + out_start, row, HEAD_DIM);
-  gather_rows(q, out + out_start, row, HEAD_DIM);
-  floatL delta = (floatL)(0.0f), lse;
-  for (int d = 0; d < HEAD_DIM; ++d) delta = vitcl_fma(g[d], q[d], delta);
-  lane_rows(row, lanes, 1);
-  scatter_rows(&delta, delta_out + (ulong)lanes.pair * tokens, row, lanes.rows, 1, 0);
+  const floatL delta = query_delta(g, q, dout, out, delta_out, lanes, tokens, dim);
+  floatL lse;
+  lane_rows(row, lanes, true);
   gather_rows(&lse, logsumexp + (ulong)lanes.pair * tokens, row, 1);
   lse *= LOG2_E;
   if (MASKED) lse -= lane_bias(mask, lanes, tokens, leading);
   lane_rows(row, lanes, stride);
   gather_rows(q, qkv + query_start, row, HEAD_DIM);
-  scale_columns(q, (floatL)(scale * LOG2_E));
   clear_columns(dq);
   for (int begin = 0; begin < tokens; begin += ROW_BLOCK) {
     const int keys = min(ROW_BLOCK, tokens - begin);
@@ -177,7 +187,8 @@ VITCL_LANES_KERNEL void attention_backward_query(const __global float* dout, con
     dot_rows(ds, g, key + dim, stride, keys);
     for (int j = 0; j < keys; ++j) {
       const bool hidden = MASKED && !visible(mask, lanes.image, begin + j, tokens, leading);
-      ds[j] = hidden ? (floatL)(0.0f) : exp2_lanes(s[j] - lse) * (ds[j] - delta);
+      const floatL p = exp2_lanes(vitcl_fma(s[j], (floatL)(scale * LOG2_E), -lse));
+      ds[j] = hidden ? (floatL)(0.0f) : p * (ds[j] - delta);
     }
     add_weighted_rows(dq, ds, key, stride, keys);
   }
@@ -185,39 +196,124 @@ VITCL_LANES_KERNEL void attention_backward_query(const __global float* dout, con
   scatter_rows(dq, dqkv + query_start, row, lanes.rows, HEAD_DIM, accumulate);
 }
 
+// The arguments of the passes over keys.
+typedef struct {
+  const __global float *dout, *qkv, *logsumexp, *delta;
+  const __global uchar* mask;
+  __global float* dqkv;
+  float scale;
+  int tokens, heads, leading, accumulate;
+} Backward;
+
+#if HEAD_DIM % 8 == 0
+// A piece of a row of dq: as wide as divides it.
+#if HEAD_DIM % 16 == 0
+#define PIECE 16
+#define PIECE_ROWS ROW_TILE
+typedef float16 floatP;
+#define VITCL_LOAD_PIECE(p) vload16(0, (p))
+#define VITCL_STORE_PIECE(v, p) vstore16((v), 0, (p))
+#else
+#define PIECE 8
+#define PIECE_ROWS (2 * ROW_TILE)
+typedef float8 floatP;
+#define VITCL_LOAD_PIECE(p) vload8(0, (p))
+#define VITCL_STORE_PIECE(v, p) vstore8((v), 0, (p))
+#endif
+
+// y[i] = factor * (y[i] + sum over l < count of lane l of w[i] * x[l]) for rows i < rows of D numbers, `stride` apart;
+// y's rows count as 0 where `fresh` is set.
+inline void add_weighted_lanes(__global float* y, const floatL* w, const __global float* x, int stride, int rows,
+                               int count, bool fresh, float factor) {
+  const float* weight = (const float*)w;
+  for (int d = 0; d < HEAD_DIM; d += PIECE) {
+    for (int i = 0; i < rows; i += PIECE_ROWS) {
+      floatP sum[PIECE_ROWS];
+      const float* weights = weight + i * LANES;
+#pragma unroll
+      for (int r = 0; r < PIECE_ROWS; ++r) {
+        sum[r] = fresh ? (floatP)(0.0f) : VITCL_LOAD_PIECE(y + (ulong)min(i + r, rows - 1) * stride + d);
+      }
+      for (int l = 0; l < count; ++l) {
+        const floatP value = VITCL_LOAD_PIECE(x + (ulong)l * stride + d);
+#pragma unroll
+        for (int r = 0; r < PIECE_ROWS; ++r) sum[r] = vitcl_fma((floatP)(weights[r * LANES + l]), value, sum[r]);
+      }
+#pragma unroll
+      for (int r = 0; r < PIECE_ROWS; ++r)
+        if (i + r < rows) VITCL_STORE_PIECE(sum[r] * factor, y + (ulong)(i + r) * stride + d);
+    }
+  }
+}
+#endif
+
+// The lanes are keys: their dk and dv, and where `with_dq` is set what they add to the dq of every query. Between
+// blocks of keys the sum lies in dqkv; the last block scales it.
+inline void backward_keys(Backward b, Lanes lanes, bool with_dq) {
+  floatL k[HEAD_DIM], v[HEAD_DIM], dk[HEAD_DIM], dv[HEAD_DIM], s[ROW_BLOCK], ds[ROW_BLOCK];
+  ulong row[LANES];
+  const int dim = b.heads * HEAD_DIM, stride = 3 * dim;
+  const ulong query_start = (ulong)lanes.image * b.tokens * stride + lanes.head * HEAD_DIM;
+  lane_rows(row, lanes, stride);
+  gather_rows(k, b.qkv + query_start + dim, row, HEAD_DIM);
+  gather_rows(v, b.qkv + query_start + 2 * dim, row, HEAD_DIM);
+  clear_columns(dk);
+  clear_columns(dv);
+  const floatL bias = MASKED ? lane_bias(b.mask, lanes, b.tokens, b.leading) : (floatL)(0.0f);
+  for (int begin = 0; begin < b.tokens; begin += ROW_BLOCK) {
+    const int queries = min(ROW_BLOCK, b.tokens - begin);
+    const ulong query = query_start + (ulong)begin * stride;
+    const __global float* g = b.dout + ((ulong)lanes.image * b.tokens + begin) * dim + lanes.head * HEAD_DIM;
+    const ulong statistics = (ulong)lanes.pair * b.tokens + begin;
+    dot_rows(s, k, b.qkv + query, stride, queries);
+    dot_rows(ds, v, g, dim, queries);
+    for (int i = 0; i < queries; ++i) {
+      const bool hidden = MASKED && !visible(b.mask, lanes.image, begin + i, b.tokens, b.leading);
+      const floatL shift = bias - (floatL)(b.logsumexp[statistics + i] * LOG2_E);
+      s[i] = hidden ? (floatL)(0.0f) : exp2_lanes(vitcl_fma(s[i], (floatL)(b.scale * LOG2_E), shift));
+      ds[i] = s[i] * (ds[i] - b.delta[statistics + i]);
+    }
+    add_weighted_rows(dv, s, g, dim, queries);
+    add_weighted_rows(dk, ds, b.qkv + query, stride, queries);
+#if HEAD_DIM % 8 == 0
+    if (with_dq) {
+      const float factor = lanes.first + LANES < b.tokens ? 1.0f : b.scale;
+      add_weighted_lanes(b.dqkv + query, ds, b.qkv + query_start + dim + row[0], stride, queries, lanes.rows,
+                         lanes.first == 0, factor);
+    }
+#endif
+  }
+  scale_columns(dk, (floatL)(b.scale));
+  scatter_rows(dk, b.dqkv + query_start + dim, row, lanes.rows, HEAD_DIM, b.accumulate);
+  scatter_rows(dv, b.dqkv + query_start + 2 * dim, row, lanes.rows, HEAD_DIM, b.accumulate);
+}
+
 // The lanes are keys.
 VITCL_LANES_KERNEL void attention_backward_key(const __global float* dout, const __global float* qkv,
                                                const __global float* logsumexp, const __global float* delta,
                                                const __global uchar* mask, __global float* dqkv, float scale,
                                                int tokens, int heads, int leading, int accumulate) {
-  floatL k[HEAD_DIM], v[HEAD_DIM], dk[HEAD_DIM], dv[HEAD_DIM], s[ROW_BLOCK], ds[ROW_BLOCK];
-  ulong row[LANES];
-  const Lanes lanes = lanes_of_item(tokens, heads);
-  const int dim = heads * HEAD_DIM, stride = 3 * dim;
-  const ulong query_start = (ulong)lanes.image * tokens * stride + lanes.head * HEAD_DIM;
-  lane_rows(row, lanes, stride);
-  gather_rows(k, qkv + query_start + dim, row, HEAD_DIM);
-  gather_rows(v, qkv + query_start + 2 * dim, row, HEAD_DIM);
-  scale_columns(k, (floatL)(scale * LOG2_E));
-  clear_columns(dk);
-  clear_columns(dv);
-  const floatL bias = MASKED ? lane_bias(mask, lanes, tokens, leading) : (floatL)(0.0f);
-  for (int begin = 0; begin < tokens; begin += ROW_BLOCK) {
-    const int queries = min(ROW_BLOCK, tokens - begin);
-    const __global float* query = qkv + query_start + (ulong)begin * stride;
-    const __global float* g = dout + ((ulong)lanes.image * tokens + begin) * dim + lanes.head * HEAD_DIM;
-    const ulong statistics = (ulong)lanes.pair * tokens + begin;
-    dot_rows(s, k, query, stride, queries);
-    dot_rows(ds, v, g, dim, queries);
-    for (int i = 0; i < queries; ++i) {
-      const bool hidden = MASKED && !visible(mask, lanes.image, begin + i, tokens, leading);
-      s[i] = hidden ? (floatL)(0.0f) : exp2_lanes(s[i] - logsumexp[statistics + i] * LOG2_E + bias);
-      ds[i] = s[i] * (ds[i] - delta[statistics + i]);
-    }
-    add_weighted_rows(dv, s, g, dim, queries);
-    add_weighted_rows(dk, ds, query, stride, queries);
-  }
-  scale_columns(dk, (floatL)(scale));
-  scatter_rows(dk, dqkv + query_start + dim, row, lanes.rows, HEAD_DIM, accumulate);
-  scatter_rows(dv, dqkv + query_start + 2 * dim, row, lanes.rows, HEAD_DIM, accumulate);
+  const Backward b = {dout, qkv, logsumexp, delta, mask, dqkv, scale, tokens, heads, leading, accumulate};
+  backward_keys(b, lanes_of_item(tokens, heads), false);
 }
+
+#if HEAD_DIM % 8 == 0
+// A work-item is a head of an image: block after block of keys. Gives the bits of the two kernels above; overwrites.
+VITCL_LANES_KERNEL void attention_backward_head(const __global float* dout, const __global float* qkv,
+                                                const __global float* out, const __global float* logsumexp,
+                                                const __global uchar* mask, __global float* dqkv, __global float* delta,
+                                                float scale, int tokens, int heads, int leading) {
+  const Backward b = {dout, qkv, logsumexp, delta, mask, dqkv, scale, tokens, heads, leading, 0};
+  const int pair = (int)get_global_id(0);
+  Lanes lanes = {pair / heads, pair % heads, pair, 0, 0};
+  floatL g[HEAD_DIM], o[HEAD_DIM];
+  for (lanes.first = 0; lanes.first < tokens; lanes.first += LANES) {
+    lanes.rows = min(LANES, tokens - lanes.first);
+    query_delta(g, o, dout, out, delta, lanes, tokens, heads * HEAD_DIM);
+  }
+  for (lanes.first = 0; lanes.first < tokens; lanes.first += LANES) {
+    lanes.rows = min(LANES, tokens - lanes.first);
+    backward_keys(b, lanes, true);
+  }
+}
+#endif

@@ -25,7 +25,7 @@ std::optional<std::string> refuse_lanes(const DeviceCaps& caps) {
 // Beyond this size the keys, values and their gradients of LANES heads leave the caches (measured:
 // docs/performance.md).
 std::optional<std::string> refuse_head_lanes(const DeviceCaps& caps, const AttentionShape& shape) {
-  constexpr size_t most = 640;
+  constexpr size_t most = 448;
   if (auto reason = refuse_lanes(caps)) return reason;
   if (shape.tokens * shape.head_dim <= most) return std::nullopt;
   return fmt::format("{} tokens x head size {} is more than {}", shape.tokens, shape.head_dim, most);
@@ -73,7 +73,16 @@ class Attention {
         mask_(mask),
         name_(choose(queue.device().caps(), shape)) {}
 
-  bool joint_backward() const { return name_ == names[0]; }
+  bool is_head_lanes() const { return name_ == "head_lanes"; }
+  /// Whether `lanes` goes backward head by head, in five products, rather than in two passes over blocks of tokens:
+  /// seven products, but many work-items. Both give the same bits, so that the compute units may decide, of which one
+  /// may get a head more than its share.
+  bool goes_head_by_head(GradMode mode) const {
+    const bool possible = name_ == "lanes" && mode == GradMode::overwrite && shape_.head_dim % 8 == 0;
+    const size_t units = queue_.device().caps().compute_units;
+    return possible && 5 * units * std::min(pairs(), 1 + pairs() / units) <= 7 * pairs();
+  }
+  size_t pairs() const { return shape_.batch * shape_.heads; }
   int32_t tokens() const { return to_int(op, "tokens", shape_.tokens); }
   int32_t heads() const { return to_int(op, "heads", shape_.heads); }
   int32_t leading() const { return leading_; }
@@ -107,16 +116,15 @@ class Attention {
 
   /// `products`: multiplications of (tokens, tokens) by D; `moved`: tensors of (batch, tokens, dim) read and written.
   LaunchShape launch_shape(double products, double moved) const {
-    const size_t pairs = shape_.batch * shape_.heads;
-    const double elements = static_cast<double>(pairs * shape_.tokens * shape_.head_dim);
+    const double elements = static_cast<double>(pairs() * shape_.tokens * shape_.head_dim);
     const double flops = 2 * products * elements * static_cast<double>(shape_.tokens);
     const double bytes = sizeof(float) * moved * elements;
     if (name_ == "work_group") {
       const size_t group = group_size(queue_.device().caps(), shape_.tokens);
-      return {{pairs * divide_up(shape_.tokens, group) * group}, {group}, flops, bytes};
+      return {{pairs() * divide_up(shape_.tokens, group) * group}, {group}, flops, bytes};
     }
-    if (name_ == "lanes") return {{pairs * divide_up(shape_.tokens, wide_width)}, {1}, flops, bytes};
-    return {{divide_up(pairs, static_cast<size_t>(head_lanes()))}, {1}, flops, bytes};
+    if (name_ == "lanes") return {{pairs() * divide_up(shape_.tokens, wide_width)}, {1}, flops, bytes};
+    return {{divide_up(pairs(), static_cast<size_t>(head_lanes()))}, {1}, flops, bytes};
   }
 
  private:
@@ -173,7 +181,7 @@ void attention_forward(Queue& queue, const Tensor& qkv, const AttentionOptions& 
   const Kernel kernel = attention.kernel("attention_forward");
   const LaunchShape launch = attention.launch_shape(2, 4);
   const Buffer mask = attention.mask_or(qkv);
-  if (attention.joint_backward()) {
+  if (attention.is_head_lanes()) {
     queue.launch(kernel, launch, qkv, mask, out, logsumexp, options.scale, attention.batch(), attention.tokens(),
                  attention.heads(), attention.leading());
   } else {
@@ -196,10 +204,17 @@ void attention_backward(Queue& queue, const Tensor& dout, const Tensor& qkv, con
   const Attention attention(queue, shape, checked.leading, checked.mask);
   const Buffer mask = attention.mask_or(qkv);
   const double written = 1 + accumulates(mode);
-  if (attention.joint_backward()) {
+  if (attention.is_head_lanes()) {
     queue.launch(attention.kernel("attention_backward"), attention.launch_shape(5, 5 + 3 * written), dout, qkv, out,
                  logsumexp, mask, dqkv, options.scale, attention.batch(), attention.tokens(), attention.heads(),
                  attention.leading(), accumulates(mode));
+    return;
+  }
+  if (attention.goes_head_by_head(mode)) {
+    LaunchShape launch = attention.launch_shape(5, 8);
+    launch.global = {attention.pairs()};
+    queue.launch(attention.kernel("attention_backward_head"), launch, dout, qkv, out, logsumexp, mask, dqkv, workspace,
+                 options.scale, attention.tokens(), attention.heads(), attention.leading());
     return;
   }
   queue.launch(attention.kernel("attention_backward_query"), attention.launch_shape(3, 5 + written), dout, qkv, out,

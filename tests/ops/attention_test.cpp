@@ -108,6 +108,28 @@ TEST_P(AttentionTest, AnImageDoesNotDependOnTheOthers) {
   }
 }
 
+TEST_P(AttentionTest, AnImagesGradientDoesNotDependOnTheOthers) {
+  const AttentionCase many(8, 19, 1, 24, TokenMask::none);
+  for (const std::string& implementation : implementations(many)) {
+    const ForceImpl forced(implementation);
+    const Expectation values(many, device().caps());
+    OpRun run(device(), values);
+    run.forward();
+    run.backward({});
+    const auto all = download<float>(queue(), run.tensors()["dqkv"]);
+    const auto last_of = [&](const std::string& name, Shape shape) {
+      const auto from = download<float>(queue(), run.tensors()[name]);
+      return tensor(std::vector<float>(from.end() - static_cast<std::ptrdiff_t>(shape.elements()), from.end()), shape);
+    };
+    const Tensor dqkv = tensor({1, 19, 72});
+    ops::attention_backward(queue(), last_of("dout", {1, 19, 24}), last_of("qkv", {1, 19, 72}),
+                            last_of("out", {1, 19, 24}), last_of("logsumexp", {1, 1, 19}),
+                            {.heads = 1, .scale = many.scale}, ops::GradMode::overwrite, dqkv, tensor({19}));
+    const auto one = download<float>(queue(), dqkv);
+    EXPECT_EQ(std::memcmp(one.data(), &all[all.size() - one.size()], one.size() * sizeof(float)), 0) << implementation;
+  }
+}
+
 TEST_P(AttentionTest, NamesShapesThatDoNotFit) {
   const Tensor qkv = tensor({2, 5, 24}), out = tensor({2, 5, 8}), logsumexp = tensor({2, 2, 5}), dqkv = qkv;
   const auto forward = [&](const ops::AttentionOptions& options, const Tensor& to) {
