@@ -13,16 +13,19 @@
 
 #define WIDTH (16 * VECTORS)
 
-// The longest chunk of the inner size: a panel takes 16 KiB of a first-level cache, 32 where the tile is wide.
-#define DEPTH (VECTORS > 1 ? 512 / VECTORS : 256)
+// How many elements of op(b) are packed at a time: what stays in the second-level cache beside op(a).
+#define PACKED 16384
+
+// The longest chunk of the inner size, for one panel. Longer than the first-level cache would like: what a panel costs
+// to start and to add to c weighs more than its way from the second.
+#define DEPTH min(512, PACKED / WIDTH)
 
 // The same where op(a) is read across its rows: short, so that the cache lines a tile reads serve the next one too.
 #define STRIDED_DEPTH 64
 
 // From this stride on (elements) those lines compete for few places of the cache. Then a strip of op(a) is packed too,
-// for as many panels as fit PACKED elements, which stay in the second-level cache.
+// for as many panels as can be packed at a time.
 #define FAR 512
-#define PACKED 16384
 
 // Lets LLVM use 512-bit registers, which it avoids by default on some processors.
 #if defined(__has_attribute)
@@ -249,7 +252,9 @@ WIDE_REGISTERS static NOINLINE void multiply_panels_far(const Product* p, int in
 // The whole product. Not inlined either: a kernel that makes many products would grow with each.
 WIDE_REGISTERS static NOINLINE void multiply(const Product* p) {
   float packed[PACKED] __attribute__((aligned(64)));
-  const int chunk = min(p->inner, p->a_inner == 1 ? DEPTH : STRIDED_DEPTH);
+  const int longest = p->a_inner == 1 ? DEPTH : STRIDED_DEPTH;
+  const int chunks = (p->inner + longest - 1) / longest;
+  const int chunk = (p->inner + chunks - 1) / chunks;
   const int most = p->a_inner >= FAR ? PACKED / (WIDTH * chunk) : 1;
   for (int inner = 0; inner < p->inner; inner += chunk) {
     const int depth = min(chunk, p->inner - inner);
