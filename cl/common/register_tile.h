@@ -255,7 +255,7 @@ WIDE_REGISTERS static NOINLINE void multiply(const Product* p) {
   const int longest = p->a_inner == 1 ? DEPTH : STRIDED_DEPTH;
   const int chunks = (p->inner + longest - 1) / longest;
   const int chunk = (p->inner + chunks - 1) / chunks;
-  const int most = p->a_inner >= FAR ? PACKED / (WIDTH * chunk) : 1;
+  const int most = p->a_inner >= FAR ? PACKED / (WIDTH * STRIDED_DEPTH) : 1;
   for (int inner = 0; inner < p->inner; inner += chunk) {
     const int depth = min(chunk, p->inner - inner);
     for (int column = 0; column < p->columns; column += most * WIDTH) {
