@@ -5,26 +5,16 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+
+#include "backend/cache_folder.hpp"
 
 namespace vitcl {
 namespace {
 
 constexpr std::string_view magic = "vitcl program 1\n";
-
-std::filesystem::path cache_folder() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::filesystem::path(value == nullptr ? "" : value);
-  };
-  if (auto own = variable("VITCL_CACHE_DIR"); !own.empty()) return own;
-  if (const auto xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "vitcl";
-  if (const auto home = variable("HOME"); !home.empty()) return home / ".cache" / "vitcl";
-  return {};
-}
 
 void put_u64(std::string& out, uint64_t value) {
   char bytes[sizeof value];

@@ -30,6 +30,10 @@ void clear_cache_at_close(Device::State& device) {
 
 clblast::Transpose transposed(bool transpose) { return transpose ? clblast::Transpose::kYes : clblast::Transpose::kNo; }
 
+double flops(const ClblastGemm& p) {
+  return 2 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+}
+
 void run(Queue::State& state, const ClblastGemm& p, const Buffer& a, const Buffer& b, const Buffer& c) {
   cl_command_queue queue = state.queue();
   cl_event event = nullptr;
@@ -44,13 +48,14 @@ void run(Queue::State& state, const ClblastGemm& p, const Buffer& a, const Buffe
   }
   if (event == nullptr) return;
   const auto m = static_cast<double>(p.m), n = static_cast<double>(p.n), k = static_cast<double>(p.k);
-  state.pending.push_back({"clblast_gemm", cl::Event(event), 2 * m * n * k, sizeof(float) * (m * k + k * n + m * n)});
+  state.pending.push_back({"clblast_gemm", cl::Event(event), flops(p), sizeof(float) * (m * k + k * n + m * n)});
 }
 
 }  // namespace
 
 void clblast_gemm(Queue& queue, const ClblastGemm& problem, const Buffer& a, const Buffer& b, const Buffer& c) {
   clear_cache_at_close(NativeAccess::state(queue.device()));
+  queue.device().choices().count(flops(problem));
   NativeAccess::submit(queue, [problem, a, b, c](Queue::State& state) { run(state, problem, a, b, c); });
 }
 

@@ -13,6 +13,7 @@ namespace vitcl {
 Device::Device(const DeviceInfo& info, const DeviceOptions& options) : state_(std::make_unique<State>()) {
   state_->info = info;
   state_->options = options;
+  state_->choices.ask(options.implementations);
   const auto found = find_devices();
   const auto same = std::find_if(found.begin(), found.end(), [&](const auto& d) {
     return d.info.platform_index == info.platform_index && d.info.device_index == info.device_index &&
@@ -34,6 +35,8 @@ const DeviceInfo& Device::info() const { return state_->info; }
 
 Queue& Device::queue() { return *state_->queue; }
 
+Choices& Device::choices() { return state_->choices; }
+
 Buffer Device::allocate(size_t bytes) {
   bytes = std::max<size_t>(bytes, 1);
   if (bytes > caps().max_allocation) {
@@ -50,6 +53,11 @@ size_t Device::allocated_bytes() const { return state_->ledger->now; }
 size_t Device::peak_bytes() const { return state_->ledger->peak; }
 
 Kernel Device::kernel(std::string_view program, std::string_view entry, const KernelSpec& spec) {
+  if (state_->options.dry) {
+    auto name_only = std::make_shared<Kernel::State>();
+    name_only->name = entry;
+    return Kernel(std::move(name_only));
+  }
   return Kernel(state_->programs->kernel(program, entry, spec.options()));
 }
 

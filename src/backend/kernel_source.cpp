@@ -1,6 +1,8 @@
 #include "backend/kernel_source.hpp"
 
 #include <fmt/format.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -62,6 +64,19 @@ std::string load_kernel_source(std::string_view file) {
   std::string out;
   append(std::string(file), seen, out);
   return out;
+}
+
+uint64_t kernel_sources_hash() {
+  std::string all;
+  for (const EmbeddedFile& file : embedded_kernels()) {
+    const std::string name(file.name);
+    try {
+      all += fmt::format("{}\n{}\n", name, read_text(name));
+    } catch (const DeviceError&) {
+      all += name + " is missing\n";  // from VITCL_KERNEL_DIR, of which a program may need other files only
+    }
+  }
+  return XXH3_64bits(all.data(), all.size());
 }
 
 }  // namespace vitcl

@@ -80,6 +80,7 @@ struct Device::State {
   LiveObject live;
   DeviceInfo info;
   DeviceOptions options;
+  Choices choices;
   cl::Device device;
   cl::Context context;
   std::shared_ptr<MemoryLedger> ledger = std::make_shared<MemoryLedger>();

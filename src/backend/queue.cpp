@@ -85,6 +85,7 @@ Queue::~Queue() {
 
 void NativeAccess::submit(Queue& queue, Command command) {
   auto& state = *queue.state_;
+  if (NativeAccess::state(queue.device()).options.dry) return;
   if (state.recording) {
     state.recording->commands.push_back(std::move(command));
   } else {
@@ -95,6 +96,8 @@ void NativeAccess::submit(Queue& queue, Command command) {
 void Queue::launch_with(const Kernel& kernel, const LaunchShape& shape, std::vector<KernelArgument> args) {
   if (std::find(shape.global.begin(), shape.global.end(), 0) != shape.global.end()) return;
   check_shape(kernel.name(), shape, device_.caps());
+  device_.choices().count(shape.flops);
+  if (NativeAccess::state(device_).options.dry) return;
   const auto context = fmt::format("kernel {} on {}", kernel.name(), device_.info().name);
   const auto global = range_of(shape.global);
   const auto local = range_of(shape.local);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vitcl/backend/buffer.hpp"
+#include "vitcl/backend/choices.hpp"
 #include "vitcl/backend/kernel.hpp"
 #include "vitcl/backend/queue.hpp"
 
@@ -56,7 +57,9 @@ DeviceInfo select_device(std::string_view selector);
 
 /// How to open a device.
 struct DeviceOptions {
-  bool profile = false;  ///< time every kernel with events
+  bool profile = false;                      ///< time every kernel with events
+  bool dry = false;                          ///< compile and launch nothing: choices() tells what would run
+  ImplementationNames implementations = {};  ///< those to take where they don't refuse, instead of the preferred ones
 };
 
 /// An open device: one context, one in-order queue, the compiled programs and a ledger of what is allocated.
@@ -70,6 +73,8 @@ class Device {
   const DeviceInfo& info() const;
   const DeviceCaps& caps() const { return info().caps; }
   Queue& queue();
+  /// Which implementations ops take on this device.
+  Choices& choices();
 
   /// Memory for `bytes` bytes (at least 1), contents undefined. Throws DeviceError where it exceeds the largest
   /// allocation or the device refuses.
