@@ -13,7 +13,7 @@ void adam(Queue& queue, const Tensor& gradients, const AdamOptions& options, con
   expect_shape("adam", "v", v, parameters.shape(), "like parameters");
   expect_step("adam", table, cursor);
   const size_t n = parameters.elements();
-  const auto split = split_elements("adam", queue.device().caps(), n);
+  const auto split = split_elements("adam", queue.device(), n);
   const auto count = static_cast<double>(n);
   queue.launch(queue.device().kernel("adam", "adam", split.spec()), {split.global, split.local, 14 * count, 28 * count},
                gradients, table, cursor, static_cast<float>(1 - options.beta1), static_cast<float>(options.beta2),

@@ -10,7 +10,7 @@ void add_forward(Queue& queue, const Tensor& a, const Tensor& b, const Tensor& y
   expect_shape("add", "b", b, a.shape(), "like a");
   expect_shape("add", "y", y, a.shape(), "like a");
   const size_t n = a.elements();
-  const auto split = split_elements("add", queue.device().caps(), n);
+  const auto split = split_elements("add", queue.device(), n);
   const auto count = static_cast<double>(n);
   queue.launch(queue.device().kernel("add", "add_forward", split.spec()),
                {split.global, split.local, count, 12 * count}, a, b, y, uint64_t{n}, split.chunk);
@@ -20,7 +20,7 @@ void add_backward(Queue& queue, const Tensor& dy, GradMode mode, const Tensor& d
   expect_filled("add", "dy", dy);
   expect_shape("add", "dx", dx, dy.shape(), "like dy");
   const size_t n = dy.elements();
-  const auto split = split_elements("add", queue.device().caps(), n);
+  const auto split = split_elements("add", queue.device(), n);
   const auto count = static_cast<double>(n);
   queue.launch(queue.device().kernel("add", "add_backward", split.spec()),
                {split.global, split.local, accumulates(mode) * count, (8 + 4 * accumulates(mode)) * count}, dy, dx,

@@ -31,16 +31,10 @@ std::optional<std::string> refuse_head_lanes(const DeviceCaps& caps, const Atten
   return fmt::format("{} tokens x head size {} is more than {}", shape.tokens, shape.head_dim, most);
 }
 
-std::string_view choose(const DeviceCaps& caps, const AttentionShape& shape) {
-  const std::string_view forced = forced_implementation(op, names);
-  for (const AttentionCandidate& candidate : attention_candidates(caps, shape)) {
-    const auto name = *std::ranges::find(names, candidate.name);
-    if (forced.empty() ? !candidate.refusal : name == forced) {
-      if (!candidate.refusal) return name;
-      throw UsageError(fmt::format("VITCL_IMPL asks attention for \"{}\" but {}", name, *candidate.refusal));
-    }
-  }
-  return names.back();
+const std::string& choose(Device& device, const AttentionShape& shape) {
+  const auto key = fmt::format("{}x{}x{}x{}", shape.batch, shape.tokens, shape.heads, shape.head_dim);
+  return choose_implementation(device, {std::string(op), key},
+                               [&] { return attention_candidates(device.caps(), shape); });
 }
 
 /// Local memory of `work_group`: TILE rows of keys and of values.
@@ -71,7 +65,7 @@ class Attention {
         shape_(shape),
         leading_(to_int(op, "the leading tokens", leading)),
         mask_(mask),
-        name_(choose(queue.device().caps(), shape)) {}
+        name_(choose(queue.device(), shape)) {}
 
   bool is_head_lanes() const { return name_ == "head_lanes"; }
   /// Whether `lanes` goes backward head by head, in five products, rather than in two passes over blocks of tokens:
@@ -135,7 +129,7 @@ class Attention {
   AttentionShape shape_;
   int32_t leading_;
   const Tensor* mask_;
-  std::string_view name_;
+  std::string name_;
 };
 
 struct Checked {
@@ -168,7 +162,7 @@ Checked check(const Tensor& qkv, const Tensor& out, const Tensor& logsumexp, con
 
 }  // namespace
 
-std::vector<AttentionCandidate> attention_candidates(const DeviceCaps& caps, const AttentionShape& shape) {
+std::vector<Candidate> attention_candidates(const DeviceCaps& caps, const AttentionShape& shape) {
   return {{std::string(names[0]), refuse_head_lanes(caps, shape)},
           {std::string(names[1]), refuse_lanes(caps)},
           {std::string(names[2]), std::nullopt}};

@@ -12,8 +12,8 @@ constexpr std::string_view op = "batch";
 struct BatchLaunch {
   ElementSplit split;
   size_t group;
-  BatchLaunch(const DeviceCaps& caps, size_t elements, size_t rows = 1)
-      : split(split_elements(op, caps, elements, rows)), group(split.width == 1 ? row_group(caps, 64) : 1) {}
+  BatchLaunch(Device& device, size_t elements, size_t rows = 1)
+      : split(split_elements(op, device, elements, rows)), group(split.width == 1 ? row_group(device.caps(), 64) : 1) {}
   Kernel kernel(Queue& queue, std::string_view entry) const {
     return queue.device().kernel(op, entry, split.spec().define("GROUP", static_cast<int64_t>(group)));
   }
@@ -38,7 +38,7 @@ void load_batch(Queue& queue, const Tensor& pixels, const Tensor& all_labels, co
   expect_shape(op, "mean", mean, {channels}, "to fit pixels");
   expect_shape(op, "deviation", deviation, {channels}, "to fit pixels");
   expect_step(op, table, cursor);
-  const BatchLaunch launch(queue.device().caps(), plane, batch * channels);
+  const BatchLaunch launch(queue.device(), plane, batch * channels);
   const auto elements = static_cast<double>(images.elements());
   const size_t items = launch.split.global[0];
   queue.launch(launch.kernel(queue, "load_images"),
@@ -57,7 +57,7 @@ void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, 
   expect_shape(op, "order", order, order.shape(), "as it holds sample numbers", DType::i32);
   expect_step(op, table, cursor);
   const size_t batch = mask.shape()[0], patches = mask.shape()[1];
-  const BatchLaunch launch(queue.device().caps(), patches, batch);
+  const BatchLaunch launch(queue.device(), patches, batch);
   queue.launch(launch.kernel(queue, "random_mask"), {launch.split.global, launch.split.local}, seed, ratio, epoch,
                order, table, cursor, mask, uint64_t{patches});
 }
@@ -69,14 +69,14 @@ void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, 
   expect_shape(op, "cursor", cursor, {1}, "to name one step", DType::i32);
   expect_rank(op, "losses", losses, 1);
   expect_shape(op, "correct_counts", correct_counts, losses.shape(), "like losses", DType::i32);
-  const BatchLaunch launch(queue.device().caps(), loss.elements());
+  const BatchLaunch launch(queue.device(), loss.elements());
   queue.launch(launch.kernel(queue, "record_statistics"), launch.one_group(), loss, correct, cursor, losses,
                correct_counts, to_int(op, "the batch", loss.elements()), to_int(op, "the steps", losses.elements()));
 }
 
 void advance(Queue& queue, const Tensor& cursor) {
   expect_shape(op, "cursor", cursor, {1}, "to name one step", DType::i32);
-  const BatchLaunch launch(queue.device().caps(), 1);
+  const BatchLaunch launch(queue.device(), 1);
   queue.launch(launch.kernel(queue, "advance"), {{1}, {1}}, cursor);
 }
 

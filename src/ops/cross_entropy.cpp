@@ -12,8 +12,9 @@ constexpr double exp_flops = 20;
 struct RowLaunch {
   size_t group;
   LaunchShape shape;
-  RowLaunch(std::string_view op, const DeviceCaps& caps, const Shape& logits)
-      : group(takes_whole_rows(op, caps) ? 1 : row_group(caps, logits[1])), shape{{logits[0] * group}, {group}} {}
+  RowLaunch(std::string_view op, Device& device, const Shape& logits)
+      : group(takes_whole_rows(op, device, logits[0], logits[1]) ? 1 : row_group(device.caps(), logits[1])),
+        shape{{logits[0] * group}, {group}} {}
   KernelSpec spec() const { return KernelSpec().define("GROUP", static_cast<int64_t>(group)); }
 };
 
@@ -28,7 +29,7 @@ void cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, flo
   expect_shape(op, "loss", loss, {batch}, "to fit logits");
   expect_shape(op, "correct", correct, {batch}, "to fit logits", DType::i32);
   if (dlogits != nullptr) expect_shape(op, "dlogits", *dlogits, logits.shape(), "like logits");
-  RowLaunch launch(op, queue.device().caps(), logits.shape());
+  RowLaunch launch(op, queue.device(), logits.shape());
   const int32_t has_gradient = dlogits != nullptr ? 1 : 0;
   const auto elements = static_cast<double>(logits.elements());
   launch.shape.flops = (1 + has_gradient) * exp_flops * elements;
@@ -42,7 +43,7 @@ void softmax(Queue& queue, const Tensor& logits, const Tensor& probabilities) {
   constexpr std::string_view op = "softmax";
   expect_rank(op, "logits", logits, 2);
   expect_shape(op, "probabilities", probabilities, logits.shape(), "like logits");
-  RowLaunch launch(op, queue.device().caps(), logits.shape());
+  RowLaunch launch(op, queue.device(), logits.shape());
   const auto elements = static_cast<double>(logits.elements());
   launch.shape.flops = 2 * exp_flops * elements;
   launch.shape.bytes = 8 * elements;

@@ -14,7 +14,7 @@ void gelu_forward(Queue& queue, const Tensor& x, const Tensor& y) {
   expect_filled("gelu", "x", x);
   expect_shape("gelu", "y", y, x.shape(), "like x");
   const size_t n = x.elements();
-  const auto split = split_elements("gelu", queue.device().caps(), n);
+  const auto split = split_elements("gelu", queue.device(), n);
   const auto count = static_cast<double>(n);
   queue.launch(queue.device().kernel("gelu", "gelu_forward", split.spec()),
                {split.global, split.local, forward_flops * count, 8 * count}, x, y, uint64_t{n}, split.chunk);
@@ -25,7 +25,7 @@ void gelu_backward(Queue& queue, const Tensor& dy, const Tensor& x, GradMode mod
   expect_shape("gelu", "dy", dy, x.shape(), "like x");
   expect_shape("gelu", "dx", dx, x.shape(), "like x");
   const size_t n = x.elements();
-  const auto split = split_elements("gelu", queue.device().caps(), n);
+  const auto split = split_elements("gelu", queue.device(), n);
   const auto count = static_cast<double>(n);
   queue.launch(queue.device().kernel("gelu", "gelu_backward", split.spec()),
                {split.global, split.local, backward_flops * count, (12 + 4 * accumulates(mode)) * count}, dy, x, dx,

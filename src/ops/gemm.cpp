@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "checks.hpp"
 #include "gemm_register_tile.hpp"
@@ -13,8 +14,7 @@
 namespace vitcl::ops {
 namespace {
 
-constexpr std::array<std::string_view, 4> names = {"register_tile", "register_tile_wide", "clblast", "local_tile"};
-enum Implementation { register_tile, register_tile_wide, clblast, local_tile };
+constexpr std::string_view clblast = "clblast", local_tile = "local_tile";
 
 double flops(const GemmShape& s) {
   return 2 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
@@ -25,33 +25,19 @@ double bytes(const GemmShape& s) {
          (static_cast<double>(s.m * s.k) + static_cast<double>(s.k * s.n) + static_cast<double>(s.m * s.n));
 }
 
-std::vector<Implementation> preference(const DeviceCaps& caps) {
-  if (caps.type != DeviceType::cpu) return {clblast, local_tile, register_tile, register_tile_wide};
-  if (has_wide_registers(caps)) return {register_tile_wide, register_tile, local_tile, clblast};
-  return {register_tile, register_tile_wide, local_tile, clblast};
-}
-
-std::optional<std::string> refusal(Implementation implementation, const DeviceCaps& caps) {
-  if (implementation != register_tile && implementation != register_tile_wide) return {};
+std::optional<std::string> refuse_register_tiles(const DeviceCaps& caps) {
   if (caps.type == DeviceType::gpu) return "it is made for vector registers that a GPU's work-item does not have";
   if (caps.small_kernels_only) return "the device's compiler can't digest large unrolled kernels";
   return {};
 }
 
-Implementation choose(const DeviceCaps& caps) {
-  const auto forced = forced_implementation("gemm", names);
-  for (const Implementation candidate : preference(caps)) {
-    const auto reason = refusal(candidate, caps);
-    if (forced.empty() && !reason) return candidate;
-    if (forced != names[candidate]) continue;
-    if (!reason) return candidate;
-    throw UsageError(fmt::format("[gemm] VITCL_IMPL asks for {}, which refuses this device: {}", forced, *reason));
+std::vector<Candidate> register_tile_candidates(const DeviceCaps& caps) {
+  std::vector<Candidate> candidates;
+  for (const RegisterTile& tile : register_tiles) {
+    candidates.push_back({std::string(tile.name), refuse_register_tiles(caps)});
   }
-  return local_tile;
-}
-
-RegisterTile tile_of(Implementation implementation) {
-  return implementation == register_tile_wide ? wide_register_tile : narrow_register_tile;
+  if (has_wide_registers(caps)) std::swap(candidates[0], candidates[1]);
+  return candidates;
 }
 
 void run_clblast(Queue& queue, const GemmShape& s, const Buffer& a, const Buffer& b, const Buffer* bias, GradMode mode,
@@ -99,30 +85,35 @@ void run_local_tile(Queue& queue, const GemmShape& s, const Buffer& a, const Buf
 
 }  // namespace
 
-std::vector<GemmCandidate> gemm_candidates(const DeviceCaps& caps) {
-  std::vector<GemmCandidate> candidates;
-  for (const Implementation candidate : preference(caps)) {
-    candidates.push_back({std::string(names[candidate]), refusal(candidate, caps)});
+std::vector<Candidate> gemm_candidates(const DeviceCaps& caps) {
+  std::vector<Candidate> candidates = register_tile_candidates(caps);
+  const Candidate library{std::string(clblast), {}}, plain{std::string(local_tile), {}};
+  if (caps.type == DeviceType::cpu) {
+    candidates.insert(candidates.end(), {plain, library});
+  } else {
+    candidates.insert(candidates.begin(), {library, plain});
   }
   return candidates;
 }
 
+std::string to_string(const GemmShape& shape) {
+  constexpr std::array<std::string_view, 3> forms = {"nt", "nn", "tn"};
+  return fmt::format("{}_{}x{}x{}", forms[static_cast<size_t>(shape.form)], shape.m, shape.n, shape.k);
+}
+
 size_t gemm_workspace_bytes(const DeviceCaps& caps, const GemmShape& shape) {
-  return refusal(register_tile, caps) ? 0 : register_tile_workspace_bytes(shape);
+  return refuse_register_tiles(caps) ? 0 : register_tile_workspace_bytes(shape);
 }
 
 void gemm(Queue& queue, const GemmShape& shape, const Buffer& a, const Buffer& b, const Buffer* bias, GradMode mode,
           const Buffer& c, const Buffer& workspace) {
-  const Implementation implementation = choose(queue.device().caps());
-  switch (implementation) {
-    case register_tile:
-    case register_tile_wide:
-      return gemm_register_tile(queue, tile_of(implementation), shape, a, b, bias, mode, c, workspace);
-    case clblast:
-      return run_clblast(queue, shape, a, b, bias, mode, c);
-    case local_tile:
-      return run_local_tile(queue, shape, a, b, bias, mode, c);
-  }
+  Device& device = queue.device();
+  const std::string& name =
+      choose_implementation(device, {"gemm", to_string(shape)}, [&] { return gemm_candidates(device.caps()); });
+  const auto* tile = std::ranges::find(register_tiles, name, &RegisterTile::name);
+  if (tile != register_tiles.end()) return gemm_register_tile(queue, *tile, shape, a, b, bias, mode, c, workspace);
+  if (name == clblast) return run_clblast(queue, shape, a, b, bias, mode, c);
+  run_local_tile(queue, shape, a, b, bias, mode, c);
 }
 
 }  // namespace vitcl::ops

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "vitcl/backend/choices.hpp"
 #include "vitcl/ops/grad_mode.hpp"
 #include "vitcl/tensor/tensor.hpp"
 
-// The matrix product in the three forms that training needs, over several implementations. Which one runs is decided by
-// the device's capabilities and the shape, never by timing; VITCL_IMPL=gemm:NAME forces one.
+// The matrix product in the three forms that training needs, over several implementations, of which
+// choose_implementation() takes one.
 namespace vitcl::ops {
 
 /// c (m, n) = op(a) (m, k) op(b) (k, n), all row-major; "t" marks an operand stored transposed.
@@ -23,14 +23,14 @@ struct GemmShape {
   size_t m, n, k;
 };
 
-/// An implementation and why it can't serve, if so.
-struct GemmCandidate {
-  std::string name;
-  std::optional<std::string> refusal;
-};
+/// The implementations in order of preference on a device. Each takes every shape.
+///   tile_RxC    a work-item computes R x C elements of c at once, in registers (cl/gemm_register_tile.cl)
+///   clblast     the library CLBlast
+///   local_tile  the plain one: a work-group shares tiles of both factors in local memory (cl/gemm_local_tile.cl)
+std::vector<Candidate> gemm_candidates(const DeviceCaps& caps);
 
-/// The implementations in order of preference on a device; the first without a refusal runs. Each takes every shape.
-std::vector<GemmCandidate> gemm_candidates(const DeviceCaps& caps);
+/// A shape as choices name it: "nt_1700x192x64", form and m x n x k.
+std::string to_string(const GemmShape& shape);
 
 /// Bytes of scratch that gemm() needs at most, whichever implementation runs.
 size_t gemm_workspace_bytes(const DeviceCaps& caps, const GemmShape& shape);

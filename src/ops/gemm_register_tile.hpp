@@ -1,22 +1,35 @@
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "gemm.hpp"
 
 // The product on CPUs; cl/gemm_register_tile.cl says how. Its work is divided among work-items by the device's compute
 // units, which does not change a bit of the result; the slices of the inner size depend on the shape alone.
 namespace vitcl::ops {
 
-/// How much of c a work-item computes at once: `rows` x 16 `vectors` elements.
+/// How much of c a work-item computes at once: `rows` x 16 `vectors` elements, after which it is named.
 struct RegisterTile {
+  std::string_view name;
   size_t rows, vectors;
 };
 
-/// 12 sums, 2 columns and a broadcast in 16 registers of 8 floats (AVX2).
-inline constexpr RegisterTile narrow_register_tile{6, 1};
-/// 24 sums, 4 columns and a broadcast in 32 registers of 16 floats (AVX-512).
-inline constexpr RegisterTile wide_register_tile{6, 4};
+/// The tiles that the tuner chooses from. Untuned, a device takes the first, or the second if its registers are wide.
+/// They differ in bits in the forms nt and nn alone, and there only where the inner size exceeds the chunk of one.
+inline constexpr std::array<RegisterTile, 9> register_tiles = {{
+    {"tile_6x16", 6, 1},  // 12 sums, 2 columns and a broadcast in 16 registers of 8 floats (AVX2)
+    {"tile_6x64", 6, 4},  // 24 sums, 4 columns and a broadcast in 32 registers of 16 floats (AVX-512)
+    {"tile_4x16", 4, 1},
+    {"tile_4x32", 4, 2},
+    {"tile_6x32", 6, 2},
+    {"tile_8x32", 8, 2},
+    {"tile_12x32", 12, 2},  // 24 sums of AVX-512, 2 columns
+    {"tile_14x32", 14, 2},  // 28 sums, 2 columns: all but one of 32 registers
+    {"tile_8x48", 8, 3},    // 24 sums, 3 columns
+}};
 
-/// Whether the wide tile fits: 32 registers of 16 floats.
+/// Whether the second fits.
 inline bool has_wide_registers(const DeviceCaps& caps) { return caps.native_float_width >= 16; }
 
 size_t register_tile_workspace_bytes(const GemmShape& shape);

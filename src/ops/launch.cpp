@@ -1,7 +1,8 @@
 #include "launch.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <array>
 
 #include "vitcl/backend/buffer.hpp"
 #include "vitcl/ops/implementation.hpp"
@@ -15,20 +16,21 @@ constexpr size_t target_items = 32;
 constexpr size_t least_chunk = 1024;  // elements: shorter chunks cost more to start than to compute
 constexpr size_t items_group = 64;
 
-/// The first name is for CPU devices, the second for the others.
-bool takes_first(std::string_view op, const DeviceCaps& caps, const std::array<std::string_view, 2>& names) {
-  const auto forced = forced_implementation(op, names);
-  if (!forced.empty()) return forced == names[0];
-  return caps.type == DeviceType::cpu && !caps.small_kernels_only;
-}
-
 size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-ElementSplit split_elements(std::string_view op, const DeviceCaps& caps, size_t elements, size_t rows, size_t reads) {
-  static constexpr std::array<std::string_view, 2> names = {"chunks", "items"};
-  if (!takes_first(op, caps, names)) {
+std::vector<Candidate> vector_or_plain(const DeviceCaps& caps, std::string_view vectors, std::string_view plain) {
+  std::vector<Candidate> candidates = {{std::string(vectors), {}}, {std::string(plain), {}}};
+  if (caps.small_kernels_only) candidates[0].refusal = "the device's compiler can't digest its float16 loops";
+  if (caps.type != DeviceType::cpu) std::swap(candidates[0], candidates[1]);
+  return candidates;
+}
+
+ElementSplit split_elements(std::string_view op, Device& device, size_t elements, size_t rows, size_t reads) {
+  const DeviceCaps& caps = device.caps();
+  const OpShape key{std::string(op), rows == 1 ? fmt::format("{}", elements) : fmt::format("{}x{}", rows, elements)};
+  if (choose_implementation(device, key, [&] { return vector_or_plain(caps, "chunks", "items"); }) == "items") {
     const size_t group = std::min({items_group, caps.max_work_group, elements});
     return {1, 1, {align_up(elements, group), rows}, {group, 1}};
   }
@@ -38,9 +40,9 @@ ElementSplit split_elements(std::string_view op, const DeviceCaps& caps, size_t 
   return {vector_width, chunk, {divide_up(elements, chunk), rows}, {1, 1}};
 }
 
-bool takes_whole_rows(std::string_view op, const DeviceCaps& caps) {
-  static constexpr std::array<std::string_view, 2> names = {"rows", "work_group"};
-  return takes_first(op, caps, names);
+bool takes_whole_rows(std::string_view op, Device& device, size_t rows, size_t size) {
+  return choose_implementation(device, {std::string(op), fmt::format("{}x{}", rows, size)},
+                               [&] { return vector_or_plain(device.caps(), "rows", "work_group"); }) == "rows";
 }
 
 size_t row_group(const DeviceCaps& caps, size_t size) {

@@ -17,14 +17,17 @@ struct ElementSplit {
   KernelSpec spec() const { return KernelSpec().define("WIDTH", width); }
 };
 
-/// VITCL_IMPL=op:chunks (long chunks in float16 steps, the default on CPU devices) | op:items (one element a
-/// work-item). `reads`: how many elements are read for each one written.
-ElementSplit split_elements(std::string_view op, const DeviceCaps& caps, size_t elements, size_t rows = 1,
-                            size_t reads = 1);
+/// The choice between a kernel in long loops over float16 vectors, preferred on CPU devices, and the plain one in small
+/// work-items or work-groups, preferred on others; the first refuses a compiler that wants small kernels.
+std::vector<Candidate> vector_or_plain(const DeviceCaps& caps, std::string_view vectors, std::string_view plain);
 
-/// VITCL_IMPL=op:rows (a work-item takes whole rows, the default on CPU devices) | op:work_group (a work-group shares
-/// each row): whether it is the former.
-bool takes_whole_rows(std::string_view op, const DeviceCaps& caps);
+/// Chooses between `chunks` (long chunks in float16 steps) and `items` (one element a work-item). `reads`: how many
+/// elements are read for each one written.
+ElementSplit split_elements(std::string_view op, Device& device, size_t elements, size_t rows = 1, size_t reads = 1);
+
+/// Chooses between `rows` (a work-item takes whole rows) and `work_group` (a work-group shares each row): whether it is
+/// the former.
+bool takes_whole_rows(std::string_view op, Device& device, size_t rows, size_t size);
 
 /// How many work-items share a row of `size` elements in a work-group.
 size_t row_group(const DeviceCaps& caps, size_t size);

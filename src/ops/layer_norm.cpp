@@ -23,8 +23,7 @@ struct RowSlices {
 struct RowLaunch {
   size_t rows, dim, group;  // group 0: a work-item takes whole rows
   RowLaunch(Queue& queue, const Shape& x) : rows(x.rows()), dim(x.last()), group(0) {
-    const DeviceCaps& caps = queue.device().caps();
-    if (!takes_whole_rows(op, caps)) group = row_group(caps, dim);
+    if (!takes_whole_rows(op, queue.device(), rows, dim)) group = row_group(queue.device().caps(), dim);
   }
   Kernel kernel(Queue& queue, std::string_view entry) const {
     return queue.device().kernel(op, entry, KernelSpec().define("GROUP", static_cast<int64_t>(group)));

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "checks.hpp"
 #include "gemm.hpp"
+#include "launch.hpp"
 #include "vitcl/ops/implementation.hpp"
 
 namespace vitcl::ops {
@@ -37,14 +37,6 @@ void expect_workspace(std::string_view op, const Tensor& workspace, size_t bytes
   if (bytes == 0 || (workspace && workspace.bytes() >= bytes)) return;
   throw ShapeError(
       fmt::format("[{}] the workspace has {} bytes but must have {}", op, workspace ? workspace.bytes() : 0, bytes));
-}
-
-constexpr std::array<std::string_view, 2> bias_names = {"vectors", "blocks"};
-
-bool sums_in_vectors(const DeviceCaps& caps) {
-  const auto forced = forced_implementation("bias", bias_names);
-  if (!forced.empty()) return forced == bias_names[0];
-  return caps.type == DeviceType::cpu && !caps.small_kernels_only;
 }
 
 // Rows are summed in blocks of 64, more where there would be more than 64 blocks.
@@ -116,7 +108,10 @@ void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, Gra
 void bias_backward(Queue& queue, const Tensor& dy, GradMode mode, const Tensor& db, const Tensor& workspace) {
   expect_filled("linear backward", "dy", dy);
   expect_shape("linear backward", "db", db, {dy.shape().last()}, "to fit dy");
-  if (sums_in_vectors(queue.device().caps())) {
+  Device& device = queue.device();
+  const OpShape key{"bias", fmt::format("{}x{}", dy.shape().rows(), dy.shape().last())};
+  if (choose_implementation(device, key, [&] { return vector_or_plain(device.caps(), "vectors", "blocks"); }) ==
+      "vectors") {
     sum_columns_in_vectors(queue, dy, mode, db);
   } else {
     sum_columns_in_blocks(queue, dy, mode, db, workspace);

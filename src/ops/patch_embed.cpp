@@ -36,7 +36,7 @@ void check_class_token(std::string_view name, const Tensor* class_token, const T
 
 void embed_forward(Queue& queue, const Tensor& source, size_t source_stride, const Tensor& positions,
                    const Tensor& tokens, const TokenSizes& sizes, size_t offset, size_t n) {
-  const auto split = split_elements(op, queue.device().caps(), n, sizes.batch);
+  const auto split = split_elements(op, queue.device(), n, sizes.batch);
   const auto count = static_cast<double>(n * sizes.batch);
   queue.launch(queue.device().kernel(op, "embed_tokens_forward", split.spec()),
                {split.global, split.local, count, 8 * count}, source, uint64_t{source_stride}, positions, tokens,
@@ -45,7 +45,7 @@ void embed_forward(Queue& queue, const Tensor& source, size_t source_stride, con
 
 void sum_over_batch(Queue& queue, const Tensor& dtokens, const TokenSizes& sizes, GradMode mode, const Tensor& out) {
   const size_t n = out.elements();
-  const auto split = split_elements(op, queue.device().caps(), n, 1, sizes.batch);
+  const auto split = split_elements(op, queue.device(), n, 1, sizes.batch);
   const auto count = static_cast<double>(n * sizes.batch);
   queue.launch(queue.device().kernel(op, "embed_tokens_backward_shared", split.spec()),
                {split.global, split.local, count, 4 * count}, dtokens, uint64_t{sizes.token_stride},
@@ -62,7 +62,7 @@ void cut_patches(Queue& queue, const Tensor& images, size_t patch, float pad_val
   const size_t grid = (side + patch - 1) / patch;
   expect_shape(op, "patches", patches, {batch, grid * grid, patch * patch * channels},
                fmt::format("for images {} and patch size {}", images.shape().to_string(), patch));
-  const auto split = split_elements(op, queue.device().caps(), patches.elements());
+  const auto split = split_elements(op, queue.device(), patches.elements());
   const auto border = static_cast<int32_t>((grid * patch - side) / 2);
   queue.launch(queue.device().kernel(op, "cut_patches", split.spec()),
                {{grid, grid, batch}, {}, 0, static_cast<double>(images.bytes() + patches.bytes())}, images, patches,
@@ -89,7 +89,7 @@ void embed_tokens_backward(Queue& queue, const Tensor& dtokens, GradMode input_m
   const TokenSizes sizes = check_tokens("dtokens", dtokens, "dprojected", dprojected);
   check_class_token("dclass_token", dclass_token, sizes);
   const size_t n = sizes.patch_stride;
-  const auto split = split_elements(op, queue.device().caps(), n, sizes.batch);
+  const auto split = split_elements(op, queue.device(), n, sizes.batch);
   const auto bytes = static_cast<double>(dprojected.bytes()) * (2 + accumulates(input_mode));
   queue.launch(queue.device().kernel(op, "embed_tokens_backward_projected", split.spec()),
                {split.global, split.local, 0, bytes}, dtokens, uint64_t{sizes.token_stride},

@@ -21,7 +21,7 @@ struct PoolLaunch {
     tokens = tokens_.shape()[1];
     dim = tokens_.shape()[2];
     expect_shape(op, pooled_name, pooled, {batch, dim}, fmt::format("to fit {}", tokens_name));
-    split = split_elements(op, queue.device().caps(), dim, batch);
+    split = split_elements(op, queue.device(), dim, batch);
   }
   LaunchShape shape(double tokens_moved) const {
     const auto elements = static_cast<double>(batch * dim);

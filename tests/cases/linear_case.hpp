@@ -56,10 +56,10 @@ struct LinearCase final : OpCase {
   bool exact_on_integers() const override { return true; }
   std::vector<std::string> implementations(const DeviceInfo& info) const override {
     std::vector<std::string> all{""};
-    for (const ops::GemmCandidate& candidate : ops::gemm_candidates(info.caps)) {
+    for (const Candidate& candidate : ops::gemm_candidates(info.caps)) {
       if (!candidate.refusal) all.push_back("gemm:" + candidate.name);
     }
-    all.emplace_back("bias:vectors");
+    if (!info.caps.small_kernels_only) all.emplace_back("bias:vectors");
     all.emplace_back("bias:blocks");
     return all;
   }

@@ -1,10 +1,13 @@
 #include "vitcl/ops/linear.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cases/linear_case.hpp"
+#include "ops/gemm_register_tile.hpp"
 #include "support/fill.hpp"
 #include "support/force_impl.hpp"
+#include "support/op_run.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -42,7 +45,7 @@ TEST_P(LinearTest, WantsItsWorkspace) {
 
 TEST_P(LinearTest, RefusalsSayWhy) {
   const Tensor x = tensor({4, 3}), w = tensor({5, 3}), y = tensor({4, 5}), none;
-  for (const ops::GemmCandidate& candidate : ops::gemm_candidates(device().caps())) {
+  for (const Candidate& candidate : ops::gemm_candidates(device().caps())) {
     if (!candidate.refusal) continue;
     const ForceImpl forced("gemm:" + candidate.name);
     try {
@@ -94,6 +97,27 @@ TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
     ops::linear_forward(queue(), last_x, w, &bias, last_y, none);
     const auto many = download<float>(queue(), y), one = download<float>(queue(), last_y);
     EXPECT_EQ(std::memcmp(one.data(), &many[(rows - 1) * out], out * sizeof(float)), 0) << implementation;
+  }
+}
+
+// Sums are cut at the tile's depth, which only a longer inner size than 128 in y and dx can tell.
+TEST_P(LinearTest, TilesGiveTheSameBits) {
+  const auto candidates = ops::gemm_candidates(device().caps());
+  if (std::ranges::find(candidates, "tile_6x16", &Candidate::name)->refusal) return;
+  constexpr size_t rows = 531, in = 128, out = 77;
+  if (rows * in * out > work_limit(device().info())) return;
+  const LinearCase one_case(rows, in, out);
+  const Expectation values(one_case, device().caps());
+  std::vector<std::vector<float>> first;
+  for (const ops::RegisterTile& tile : ops::register_tiles) {
+    const ForceImpl forced("gemm:" + std::string(tile.name));
+    OpRun run(device(), values);
+    run.forward();
+    run.backward({ops::GradMode::overwrite, ops::GradMode::overwrite});
+    std::vector<std::vector<float>> results;
+    for (const char* name : {"y", "dx", "dw"}) results.push_back(download<float>(queue(), run.tensors()[name]));
+    if (first.empty()) first = results;
+    EXPECT_EQ(results, first) << tile.name;
   }
 }
 
