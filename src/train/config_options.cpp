@@ -87,6 +87,9 @@ const std::array options = {
     ConfigOption{"device", OptionGroup::device,
                  "auto, cpu, gpu, accelerator, INDEX, P:D or a name; see `vitcl devices`", true,
                  [](Config& c) -> Value { return &c.device; }},
+    ConfigOption{"tune", OptionGroup::device,
+                 "kernels: off: shipped choices, load: those that `vitcl tune` found, search: look for missing ones",
+                 false, [](Config& c) -> Value { return &c.tune; }},
 };
 
 }  // namespace

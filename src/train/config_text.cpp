@@ -14,22 +14,34 @@ namespace vitcl::train {
 namespace {
 
 template <class E>
-using Names = std::array<std::pair<E, std::string_view>, 2>;
+using Name = std::pair<E, std::string_view>;
 
 template <class E>
-constexpr Names<E> names;
+constexpr int names = 0;
 template <>
-constexpr Names<models::Pool> names<models::Pool> = {{{models::Pool::cls, "cls"}, {models::Pool::mean, "mean"}}};
+constexpr auto names<models::Pool> = std::to_array<Name<models::Pool>>({{models::Pool::cls, "cls"},
+                                                                        {models::Pool::mean, "mean"}});
 template <>
-constexpr Names<models::Head> names<models::Head> = {{{models::Head::linear, "linear"}, {models::Head::mlp, "mlp"}}};
+constexpr auto names<models::Head> = std::to_array<Name<models::Head>>({{models::Head::linear, "linear"},
+                                                                        {models::Head::mlp, "mlp"}});
 template <>
-constexpr Names<models::AttentionScale> names<models::AttentionScale> = {
-    {{models::AttentionScale::dim, "dim"}, {models::AttentionScale::head_dim, "head_dim"}}};
+constexpr auto names<models::AttentionScale> = std::to_array<Name<models::AttentionScale>>(
+    {{models::AttentionScale::dim, "dim"}, {models::AttentionScale::head_dim, "head_dim"}});
 template <>
-constexpr Names<models::Position> names<models::Position> = {
-    {{models::Position::learned, "learned"}, {models::Position::sincos, "sincos"}}};
+constexpr auto names<models::Position> = std::to_array<Name<models::Position>>({{models::Position::learned, "learned"},
+                                                                                {models::Position::sincos, "sincos"}});
 template <>
-constexpr Names<Padding> names<Padding> = {{{Padding::automatic, "auto"}, {Padding::error, "error"}}};
+constexpr auto names<Padding> = std::to_array<Name<Padding>>({{Padding::automatic, "auto"}, {Padding::error, "error"}});
+template <>
+constexpr auto names<TuneMode> =
+    std::to_array<Name<TuneMode>>({{TuneMode::off, "off"}, {TuneMode::load, "load"}, {TuneMode::search, "search"}});
+
+template <class E>
+std::string joined_names(std::string_view separator) {
+  std::string all;
+  for (const auto& [value, name] : names<E>) all += fmt::format("{}{}", all.empty() ? "" : separator, name);
+  return all;
+}
 
 [[noreturn]] void refuse(std::string_view option, const std::string& text, std::string_view wanted) {
   throw UsageError(fmt::format("--{}: got \"{}\", want {}", option, text, wanted));
@@ -72,7 +84,7 @@ void parse(std::string_view option, const std::string& text, E& value) {
       return;
     }
   }
-  refuse(option, text, fmt::format("{} or {}", names<E>[0].second, names<E>[1].second));
+  refuse(option, text, joined_names<E>(" or "));
 }
 
 template <class T>
@@ -90,7 +102,7 @@ std::string format(const T& value) {
 template <class T>
 std::string accepted(const T*) {
   if constexpr (std::is_enum_v<T>) {
-    return fmt::format("{}|{}", names<T>[0].second, names<T>[1].second);
+    return joined_names<T>("|");
   } else if constexpr (std::is_same_v<T, bool>) {
     return "on|off";
   } else if constexpr (std::is_same_v<T, size_t>) {

@@ -1,10 +1,13 @@
 // environment.json: what a run ran on.
+#include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <cstdlib>
-#include <ctime>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "backend/utc_time.hpp"
+#include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
 #include "vitcl/train/run_folder.hpp"
 
@@ -47,25 +50,50 @@ constexpr const char* compiler = __VERSION__;
 constexpr const char* compiler = "GCC " __VERSION__;
 #endif
 
-std::string now() {
-  char text[32];
-  std::time_t time = std::time(nullptr);
-  std::tm calendar{};
-  gmtime_r(&time, &calendar);
-  size_t length = std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &calendar);
-  return std::string(text, length);
+/// {"gemm": {"nt_1700x192x64": "tile_6x16", ...}, ...}
+ordered_json to_json(const ImplementationNames& implementations) {
+  ordered_json json = ordered_json::object();
+  for (const auto& [key, name] : implementations) json[key.op][key.shape] = name;
+  return json;
+}
+
+ImplementationNames to_implementations(const ordered_json& json) {
+  ImplementationNames implementations;
+  for (const auto& [op, shapes] : json.items()) {
+    for (const auto& [shape, name] : shapes.items()) implementations[{op, shape}] = name.get<std::string>();
+  }
+  return implementations;
 }
 
 }  // namespace
 
 const char* version() { return VITCL_VERSION; }
 
-void RunFolder::write_environment(const DeviceInfo& device) const {
-  ordered_json environment = {{"vitcl", version()},         {"compiler", compiler},
-                              {"written", now()},           {"system", describe_system()},
-                              {"device", describe(device)}, {"variables", set_variables()}};
-  io::write_text_file(path_ / "environment.json",
+void RunFolder::write_environment(const DeviceInfo& device, const ImplementationNames& implementations) const {
+  ordered_json environment = {{"vitcl", version()},
+                              {"compiler", compiler},
+                              {"written", utc_time()},
+                              {"system", describe_system()},
+                              {"device", describe(device)},
+                              {"variables", set_variables()},
+                              {"implementations", to_json(implementations)}};
+  io::write_text_file(environment_file(),
                       environment.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+std::optional<ImplementationNames> RunFolder::read_implementations(const DeviceInfo& device) const {
+  if (!std::filesystem::exists(environment_file())) return std::nullopt;
+  try {
+    const ordered_json environment = ordered_json::parse(std::ifstream(environment_file()));
+    const ordered_json& then = environment.at("device");
+    if (then.at("name") != device.name || then.at("platform") != device.platform) return std::nullopt;
+    return to_implementations(environment.value("implementations", ordered_json::object()));
+  } catch (const ordered_json::exception& error) {
+    throw StorageError(
+        fmt::format("{} is damaged: {}. Without this file --resume goes on with the implementations "
+                    "that a new run would take, whose results may differ in their last bits",
+                    environment_file().string(), error.what()));
+  }
 }
 
 }  // namespace vitcl::train

@@ -280,7 +280,7 @@ Outcome Trainer::run(const RunFolder* folder, TrainObserver& observer, const std
     state.log.emplace(folder->metrics_file(), state.position.step, state.position.epochs);
     io::remove_partial_files(folder->path());
     folder->write_config(state.config);
-    folder->write_environment(state.device.info());
+    folder->write_environment(state.device.info(), state.device.choices().names());
     if (!std::filesystem::exists(folder->last_checkpoint())) state.saved.reset();
     state.save({.step = state.position.step == 0});
   }

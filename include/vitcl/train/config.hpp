@@ -15,6 +15,9 @@ namespace vitcl::train {
 /// What to do with an image whose side is no multiple of the patch: pad it with black, or refuse the model.
 enum class Padding { automatic, error };
 
+/// What a run takes from the tuner: nothing, what it found earlier, or that and a search for what it has not yet found.
+enum class TuneMode { off, load, search };
+
 /// Everything that decides a training run. The defaults are the article's.
 struct TrainConfig {
   std::string model_name = "article";  ///< the preset from which `model` started
@@ -40,6 +43,7 @@ struct TrainConfig {
   bool fuse = true;             ///< nn::PlanOptions::fuse
   size_t checkpoint_every = 0;  ///< steps between checkpoints; 0: at the end of each epoch only
   std::string device = "auto";
+  TuneMode tune = TuneMode::load;
 
   /// Throws UsageError naming the option where a value is not possible or two do not fit together.
   void validate() const;
@@ -58,7 +62,7 @@ void validate_patch_mask(const std::string& mask, const models::ViTConfig& model
 
 /// Where an option's value lives in a TrainConfig.
 using OptionValue = std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*,
-                                 models::AttentionScale*, models::Position*, Padding*>;
+                                 models::AttentionScale*, models::Position*, Padding*, TuneMode*>;
 
 /// Which part of a run an option decides.
 enum class OptionGroup { model, mask, data, training, device };

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "vitcl/backend/choices.hpp"
 #include "vitcl/backend/device.hpp"
 #include "vitcl/train/checkpoint.hpp"
 #include "vitcl/train/config.hpp"
@@ -25,6 +26,7 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path config_file() const { return path_ / "config.toml"; }
+  std::filesystem::path environment_file() const { return path_ / "environment.json"; }
   std::filesystem::path metrics_file() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path last_checkpoint() const { return path_ / "checkpoint-last.safetensors"; }
   std::filesystem::path best_checkpoint() const { return path_ / "checkpoint-best.safetensors"; }
@@ -35,8 +37,12 @@ class RunFolder {
 
   void write_config(const TrainConfig& config) const;
   TrainConfig read_config() const;
-  /// The program's version, the system, the device and the environment variables that bear on a run.
-  void write_environment(const DeviceInfo& device) const;
+  /// The program's version, the system, the device, the environment variables that bear on a run, and the
+  /// implementations that its ops took.
+  void write_environment(const DeviceInfo& device, const ImplementationNames& implementations) const;
+  /// What write_environment() said the run took; nothing where that was on another device than `device`, or where the
+  /// run has not begun.
+  std::optional<ImplementationNames> read_implementations(const DeviceInfo& device) const;
 
   /// Saves under the step's name and as the best, where wanted, and then as the last.
   struct Names {
