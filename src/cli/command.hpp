@@ -29,6 +29,8 @@ Command add_devices(CLI::App& root);
 Command add_train(CLI::App& root);
 Command add_eval(CLI::App& root);
 Command add_predict(CLI::App& root);
+Command add_tune(CLI::App& root);
+Command add_tune_candidate(CLI::App& root);
 Command add_verify(CLI::App& root);
 Command add_model(CLI::App& root);
 

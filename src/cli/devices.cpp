@@ -4,6 +4,7 @@
 
 #include "command.hpp"
 #include "console.hpp"
+#include "explain.hpp"
 #include "options.hpp"
 #include "vitcl/backend/device.hpp"
 
@@ -11,6 +12,11 @@ namespace vitcl::cli {
 namespace {
 
 using nlohmann::ordered_json;
+
+struct Options : CommonOptions {
+  ConfigFlags flags;
+  bool explain = false;
+};
 
 ordered_json to_json(const DeviceInfo& device, bool chosen) {
   const DeviceCaps& caps = device.caps;
@@ -48,16 +54,24 @@ void print_table(const std::vector<DeviceInfo>& devices, size_t chosen) {
   print("\n* is what --device auto takes. LARGEST is the most memory in one allocation.\n");
 }
 
-int run(const CommonOptions& options) {
+int run(const Options& options) {
   const std::vector<DeviceInfo> devices = list_devices();
   if (devices.empty() && options.json) print("[]\n");
   const size_t chosen = select_device("auto", devices).index;  // without any device this says how to get one
+  const train::TrainConfig config = options.flags.config({});
+  config.validate();
   if (!options.json) {
     print_table(devices, chosen);
+    for (const DeviceInfo& device : devices) {
+      if (options.explain) print_explanation(explain(device, config));
+    }
     return exit_done;
   }
   ordered_json list = ordered_json::array();
-  for (const DeviceInfo& device : devices) list.push_back(to_json(device, device.index == chosen));
+  for (const DeviceInfo& device : devices) {
+    list.push_back(to_json(device, device.index == chosen));
+    if (options.explain) list.back()["explanation"] = ordered_json::parse(to_json(explain(device, config)));
+  }
   print("{}\n", list.dump(2, ' ', false, ordered_json::error_handler_t::replace));
   return exit_done;
 }
@@ -65,8 +79,12 @@ int run(const CommonOptions& options) {
 }  // namespace
 
 Command add_devices(CLI::App& root) {
-  auto options = std::make_shared<CommonOptions>();
+  auto options = std::make_shared<Options>();
   CLI::App* app = root.add_subcommand("devices", "List the OpenCL devices of this machine");
+  CLI::Option* explain = app->add_flag("--explain", options->explain,
+                                       "show which implementation each op of a training step uses, and why");
+  options->flags.add(*app, {"model", "batch-size"});
+  for (const char* name : {"--model", "--batch-size"}) app->get_option(name)->needs(explain);
   add_json(*app, *options);
   return {app, [options] { return run(*options); }};
 }

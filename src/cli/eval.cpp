@@ -7,6 +7,7 @@
 #include "console.hpp"
 #include "device_report.hpp"
 #include "options.hpp"
+#include "tuning.hpp"
 #include "vitcl/train/trainer.hpp"
 
 namespace vitcl::cli {
@@ -65,11 +66,13 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   train::TrainConfig config = options.flags.config(from_file);
   if (!options.flags.given({}).contains("data")) config.data = train::load_checkpoint(options.checkpoint).data;
   const data::Dataset dataset = train::load_data(config);
-  Device device(select_device(config.device), {.profile = options.profile});
+  const Notes note(options.quiet);
+  const DeviceInfo info = select_device(config.device);
+  Device device(info, {.profile = options.profile, .implementations = load_tuning(info, note).names()});
   const train::Checkpoint checkpoint = train::load_checkpoint(options.checkpoint);
   train::require_fitting(checkpoint.model, dataset);
   const Subject measured = subject(checkpoint, config);
-  Notes(options.quiet)("device  {}\ndata    {}: {}", describe(device.info()), dataset.name, dataset.source);
+  note("device  {}\ndata    {}: {}", describe(device.info()), dataset.name, dataset.source);
 
   const auto start = std::chrono::steady_clock::now();
   const train::Evaluation result = evaluate(device, checkpoint, measured, dataset, config.batch_size);

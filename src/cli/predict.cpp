@@ -6,6 +6,7 @@
 #include "command.hpp"
 #include "console.hpp"
 #include "options.hpp"
+#include "tuning.hpp"
 #include "vitcl/io/image.hpp"
 #include "vitcl/train/predictor.hpp"
 
@@ -61,7 +62,8 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   const train::TrainConfig config = options.flags.config(from_file);
   std::vector<io::Image> images;
   for (const std::string& path : options.images) images.push_back(io::read_png(path));
-  Device device(select_device(config.device));
+  const DeviceInfo info = select_device(config.device);
+  Device device(info, {.implementations = load_tuning(info, Notes(options.quiet)).names()});
   const train::Checkpoint checkpoint = train::load_checkpoint(options.checkpoint);
   train::Predictor predictor(device, checkpoint, config.patch_mask);
   std::vector<Prediction> predictions;

@@ -1,4 +1,5 @@
 // vitcl train: a new run, or an old one that goes on.
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "options.hpp"
 #include "progress_view.hpp"
 #include "stop_signal.hpp"
+#include "tuning.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/train/trainer.hpp"
 
@@ -78,6 +80,9 @@ void introduce(const Notes& note, train::Trainer& trainer, Device& device, const
        in_bytes(static_cast<double>(device.allocated_bytes())),
        in_bytes(static_cast<double>(trainer.plan().planned_bytes())),
        in_bytes(static_cast<double>(trainer.plan().unplanned_bytes())));
+  const auto& choices = device.choices().taken();
+  const auto tuned = std::ranges::count_if(choices, [](const auto& c) { return c.second.by == ChosenBy::tuning; });
+  if (tuned > 0) note("kernels {} of {} choices are the tuner's or were saved with the run", tuned, choices.size());
   note("output  {}", output.string());
 }
 
@@ -136,12 +141,16 @@ int start_run(const Options& options, const std::set<std::string>& from_file) {
   config.make_paths_absolute();
   const data::Dataset dataset = train::load_data(config);
   train::require_fitting(config.model, dataset);
-  Device device(select_device(config.device), {.profile = options.profile});
-  train::Trainer trainer(device, config, dataset);
+  const Notes note(options.quiet);
+  const DeviceInfo info = select_device(config.device);
   const fs::path output = options.output.empty() ? default_output() : fs::path(options.output);
-  const train::RunFolder folder =
-      train::RunFolder::create(output, options.overwrite, train::run_bytes(config, dataset.train.count));
-  introduce(Notes(options.quiet), trainer, device, dataset, output);
+  const size_t bytes = train::run_bytes(config, dataset.train.count);
+  const bool searches = config.tune == train::TuneMode::search;
+  if (searches) train::RunFolder::check(output, options.overwrite, bytes);  // before time is spent
+  Device device(info, {.profile = options.profile, .implementations = wanted_implementations(info, config, note)});
+  train::Trainer trainer(device, config, dataset);
+  const train::RunFolder folder = train::RunFolder::create(output, options.overwrite, bytes);
+  introduce(note, trainer, device, dataset, output);
   return train_on(trainer, device, folder, options);
 }
 
@@ -150,9 +159,12 @@ int resume_run(const Options& options) {
   const train::TrainConfig config = resumed_config(options, folder);
   const data::Dataset dataset = train::load_data(config);
   train::require_fitting(config.model, dataset);
-  Device device(select_device(config.device), {.profile = options.profile});
-  train::Trainer trainer(device, config, dataset);
   const Notes note(options.quiet);
+  const DeviceInfo info = select_device(config.device);
+  auto saved = folder.read_implementations(info);
+  Device device(info, {.profile = options.profile,
+                       .implementations = saved ? *saved : wanted_implementations(info, config, note)});
+  train::Trainer trainer(device, config, dataset);
   if (const auto file = folder.newest_checkpoint()) {
     const train::Checkpoint checkpoint = train::load_checkpoint(*file);
     trainer.restore(checkpoint, *file);

@@ -7,6 +7,7 @@
 #include "command.hpp"
 #include "console.hpp"
 #include "options.hpp"
+#include "tuning.hpp"
 #include "vitcl/io/bundle.hpp"
 
 namespace vitcl::cli {
@@ -54,7 +55,7 @@ int run(Options& options, const std::set<std::string>& from_file) {
   const io::Bundle bundle = io::read_bundle(options.bundle);
   const train::TrainConfig config = options.flags.config(from_file);
   const DeviceInfo info = select_device(config.device);
-  Device device(info);
+  Device device(info, {.implementations = load_tuning(info, Notes(options.quiet)).names()});
   const train::Verification result = train::verify(device, bundle, config.fuse);
   if (options.json) {
     print_json(result, info);
