@@ -15,6 +15,7 @@ TEST(Grammar, HelpAndVersionAreResults) {
                                      {"predict", "-h"},
                                      {"verify", "--help"},
                                      {"model", "--help"},
+                                     {"tune", "--help"},
                                      {"devices", "--help"}}) {
     const Result result = program.run(arguments);
     EXPECT_EQ(result.code, 0) << result;
