@@ -78,7 +78,7 @@ class Tune : public ProgramTest {
 };
 
 TEST_F(Tune, SavesWhatItFinds) {
-  const Result result = program.run(small_tune() + Arguments{"--budget", "15"});
+  const Result result = program.run(small_tune() + Arguments{"--budget", "10"});
   ASSERT_EQ(result.code, 0) << result;
   EXPECT_TRUE(says(result.out, {"OP", "SHAPE", "FASTEST", "SHIPPED", "saved", (cache / "tuning.jsonl").string()}));
   EXPECT_TRUE(says(result.err, {"device"}));
@@ -183,14 +183,14 @@ TEST_F(Tune, BrokenCandidatesAreNamedAndLeftOut) {
   k -= 1;
 #endif
 )");
-  const Result result = program.run(small_tune() + Arguments{"--budget", "40s", "--time-limit", "12s", "--json"});
+  const Result result = program.run(small_tune() + Arguments{"--budget", "30s", "--time-limit", "10s", "--json"});
   ASSERT_EQ(result.code, 0) << result;
   const json document = json::parse(result.out);
   std::map<std::string, std::string> reasons;
   for (const json& candidate : document.at("left_out")) {
     EXPECT_TRUE(reasons.emplace(candidate.at("implementation"), candidate.at("reason")).second) << "tried again";
   }
-  EXPECT_TRUE(says(reasons["tile_4x16"], {"did not finish within 12 s"}));
+  EXPECT_TRUE(says(reasons["tile_4x16"], {"did not finish within 10 s"}));
   EXPECT_TRUE(says(reasons["tile_4x32"], {"gemm_register_tile.cl", "broken on purpose"}));
   EXPECT_NE(reasons["tile_14x32"], "") << "how a stray store ends depends on the driver";
   EXPECT_TRUE(says(reasons["tile_8x48"], {"wrong", "finite"}));
