@@ -103,7 +103,7 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   } else {
     print_table(report, options, store);
   }
-  if (!report.tuned.empty() || report.left_out.empty()) return exit_done;
+  if (!report.tuned.empty() || report.left_out.empty() || report.not_reached > 0) return exit_done;
   throw DeviceError(fmt::format("no candidate of any op gave a right result on {}", device.name));
 }
 

@@ -175,6 +175,7 @@ TuningReport tune(const DeviceInfo& device, const std::vector<StepChoice>& choic
     throw UsageError(
         fmt::format("VITCL_IMPL={} forces implementations, so that none can be compared; unset it", forced));
   }
+  store.save(device, {});  // fails before time is spent
   return Search(device, store, options, observer).run(choices);
 }
 
