@@ -66,7 +66,7 @@ size_t slice_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
 Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, bool masked, std::string_view entry) {
   const DeviceCaps& caps = queue.device().caps();
   const bool wide = has_wide_registers(caps);
-  const RegisterTile tile = wide ? wide_register_tile : narrow_register_tile;
+  const RegisterTile& tile = register_tiles[wide ? 1 : 0];
   return queue.device().kernel(op, entry,
                                KernelSpec()
                                    .define("ROWS", to_int(op, "rows", tile.rows))
@@ -155,7 +155,7 @@ Shape block_parameter_shape(const EncoderBlockShape& s, BlockParameter parameter
 
 std::optional<std::string> refuse_encoder_block(const DeviceCaps& caps, const EncoderBlockShape& s) {
   const AttentionShape attention{s.batch, s.tokens, s.heads, s.dim / s.heads};
-  const AttentionCandidate head_lanes = attention_candidates(caps, attention).front();
+  const Candidate head_lanes = attention_candidates(caps, attention).front();
   if (head_lanes.refusal) return fmt::format("its attention can't be head_lanes: {}", *head_lanes.refusal);
   return std::nullopt;
 }
