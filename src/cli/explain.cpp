@@ -1,5 +1,7 @@
 #include "explain.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -50,16 +52,15 @@ std::vector<Row> rows_of(const Explanation& explanation) {
   return sorted;
 }
 
-/// One line for each implementation that refuses, and each of its reasons.
-std::set<std::string> refusals(const Explanation& explanation) {
-  std::set<std::string> lines;
+/// The implementations that refuse, by op and reason.
+std::map<std::pair<std::string, std::string>, std::set<std::string>> refusals(const Explanation& explanation) {
+  std::map<std::pair<std::string, std::string>, std::set<std::string>> names;
   for (const StepChoice& choice : explanation.choices) {
     for (const Candidate& candidate : choice.choice.candidates) {
-      if (!candidate.refusal) continue;
-      lines.insert(fmt::format("{:<11} {:<12} {}", choice.key.op, candidate.name, *candidate.refusal));
+      if (candidate.refusal) names[{choice.key.op, *candidate.refusal}].insert(candidate.name);
     }
   }
-  return lines;
+  return names;
 }
 
 }  // namespace
@@ -95,7 +96,9 @@ void print_explanation(const Explanation& explanation) {
           row.implementation, row.by, timed ? fmt::format("{:.1f} us", row.record->microseconds) : "",
           timed ? fmt::format("{:.1f}", row.record->gflops) : "");
   }
-  for (const std::string& line : refusals(explanation)) print("refused: {}\n", line);
+  for (const auto& [key, names] : refusals(explanation)) {
+    print("refused: {} {}: {}\n", key.first, fmt::join(names, ", "), key.second);
+  }
   if (!explanation.ignored.empty()) print("ignored: {} in the tuner's file\n", explanation.ignored);
 }
 

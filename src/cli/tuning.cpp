@@ -20,7 +20,7 @@ std::vector<train::StepChoice> unknown_choices(std::vector<train::StepChoice> ch
 TuningStore::Loaded load_tuning(const DeviceInfo& device, const Notes& note) {
   const TuningStore store;
   TuningStore::Loaded loaded = store.load(device);
-  if (!loaded.ignored.empty()) note("tuning  of {} is ignored: {}", store.file().string(), loaded.ignored);
+  if (!loaded.ignored.empty()) note("tuning  ignored in {}: {}", store.file().string(), loaded.ignored);
   return loaded;
 }
 
