@@ -1,0 +1,138 @@
+#include "step_bench.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "vitcl/backend/error.hpp"
+#include "vitcl/models/vit.hpp"
+
+namespace vitcl::bench {
+namespace {
+
+constexpr size_t batches = 10;         // the steps go round these
+constexpr size_t steps_before = 1000;  // as if training were under way: Adam's bias corrections are near 1
+
+/// Some bytes that look like pixels, and labels; their values do not matter for the time.
+train::DeviceSamples random_samples(Queue& queue, const models::ViTConfig& model, size_t count) {
+  const Shape shape{count, model.channels, model.image_size, model.image_size};
+  std::vector<uint8_t> pixels(shape.elements());
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 2654435761U >> 24U);
+  std::vector<int32_t> labels(count);
+  for (size_t i = 0; i < count; ++i) labels[i] = static_cast<int32_t>(i % model.classes);
+  return train::DeviceSamples::upload(
+      queue, shape, pixels, labels,
+      {.mean = std::vector(model.channels, 0.1307F), .deviation = std::vector(model.channels, 0.3081F)});
+}
+
+nn::Parameters initial_parameters(Device& device, const nn::Graph& graph) {
+  nn::Parameters parameters(device, graph.parameters());
+  parameters.initialize(device.queue(), 0);
+  return parameters;
+}
+
+train::AdamState initial_adam(Device& device, const nn::Parameters& parameters) {
+  const Shape shape = parameters.values().shape();
+  train::AdamState adam{Tensor::empty(device, shape), Tensor::empty(device, shape), {}};
+  device.queue().zero(adam.exp_avg.buffer());
+  device.queue().zero(adam.exp_avg_sq.buffer());
+  return adam;
+}
+
+/// Processor time that this process has used, of all its threads.
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+}  // namespace
+
+size_t parse_count(std::string_view option, const std::string& text) {
+  size_t count = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || rest != end || count == 0) {
+    throw UsageError(fmt::format("{} takes a positive number, got \"{}\"", option, text));
+  }
+  return count;
+}
+
+size_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  constexpr size_t unit = 1024;  // Linux counts KiB
+  return static_cast<size_t>(usage.ru_maxrss) * unit;
+}
+
+Timing Steps::run(const Amount& amount) {
+  Queue& queue = work_.device_.queue();
+  std::vector<double> times;
+  const double cpu_before = cpu_seconds();
+  for (size_t repeat = 0; repeat < amount.repeats; ++repeat) {
+    queue.finish();
+    const auto start = std::chrono::steady_clock::now();
+    for (size_t step = 0; step < amount.steps; ++step) {
+      if (step % batches == 0) work_.state_.write_cursor(queue, 0);
+      program_.run();
+    }
+    queue.finish();
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    times.push_back(elapsed.count());
+  }
+  const double cpu = cpu_seconds() - cpu_before;
+  const double wall = std::accumulate(times.begin(), times.end(), 0.0);
+  std::ranges::sort(times);
+  const double ms = 1e3 / static_cast<double>(amount.steps);
+  return {.median_ms = ms * times[times.size() / 2],
+          .least_ms = ms * times.front(),
+          .idle_share = std::max(0.0, 1 - cpu / (wall * std::thread::hardware_concurrency()))};
+}
+
+Workload::Workload(Device& device, const train::TrainConfig& config)
+    : device_(device),
+      batch_(config.batch_size),
+      recompute_(config.recompute),
+      fuse_(config.fuse),
+      mask_{config.patch_mask, static_cast<float>(config.mask_ratio), config.seed},
+      graph_(models::vit_training_graph(config.training_model(), static_cast<float>(config.smoothing))),
+      parameters_(initial_parameters(device, graph_)),
+      samples_(random_samples(device.queue(), config.model, batches * batch_)),
+      state_(device, batches * batch_, batches),
+      adam_(initial_adam(device, parameters_)) {
+  std::vector<int32_t> order(batches * batch_);
+  std::iota(order.begin(), order.end(), 0);
+  state_.write_order(device.queue(), order);
+  std::vector<ops::StepEntry> table;
+  for (size_t i = 0; i < batches; ++i) {
+    table.push_back(train::step_entry(adam_.options, config.lr, steps_before + i, i * batch_));
+  }
+  state_.write_table(device.queue(), table);
+}
+
+Steps Workload::training() {
+  const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = recompute_, .fuse = fuse_};
+  return {*this, {graph_, parameters_, device_.queue(), batch_, samples_, state_, mask_, options, &adam_}};
+}
+
+Steps Workload::inference() {
+  const nn::PlanOptions options{.mode = nn::Mode::inference, .fuse = fuse_};
+  return {*this, {graph_, parameters_, device_.queue(), batch_, samples_, state_, mask_, options}};
+}
+
+double Workload::counted_flops() const {
+  const nn::GraphReport report =
+      nn::report(graph_, device_.caps(), batch_, {.mode = nn::Mode::training, .fuse = false});
+  return report.forward_flops + report.backward_flops;
+}
+
+}  // namespace vitcl::bench
