@@ -139,16 +139,21 @@ def gemm_gflops(product, seconds=0.1):
 def serve(fields, batch):
     """Answers {"gemm": NAME}, or {"mode": MODE, "work": "train" or "infer", "steps": N}; models are kept warm."""
     benches = {}
-    for line in sys.stdin:
-        request = json.loads(line)
+
+    def answer(request):
         if "gemm" in request:
-            answer = {"gflops": gemm_gflops(request["gemm"])}
-        else:
-            mode = request["mode"]
-            bench = benches.get(mode) or benches.setdefault(mode, Bench(fields, batch, mode))
-            answer = {"ms_per_step": bench.measure(request["work"], request["steps"])[0],
-                      "parameters": sum(p.numel() for p in bench.model.parameters())}
-        print(json.dumps(answer), flush=True)
+            return {"gflops": gemm_gflops(request["gemm"])}
+        mode = request["mode"]
+        bench = benches.get(mode) or benches.setdefault(mode, Bench(fields, batch, mode))
+        return {"ms_per_step": bench.measure(request["work"], request["steps"])[0],
+                "parameters": sum(p.numel() for p in bench.model.parameters())}
+
+    for line in sys.stdin:
+        try:
+            reply = answer(json.loads(line))
+        except Exception as error:  # a mode that PyTorch can't do here; others may do
+            reply = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        print(json.dumps(reply), flush=True)
 
 
 def measure_once(fields, options):
