@@ -18,7 +18,7 @@ constexpr LinearLayer layers[] = {
 Tensor filled(Device& device, size_t elements) {
   std::vector<float> values(elements);
   for (size_t i = 0; i < elements; ++i) values[i] = static_cast<float>(i % 31) / 16 - 1;
-  const Tensor tensor = Tensor::empty(device, {elements});
+  Tensor tensor = Tensor::empty(device, {elements});
   upload<float>(device.queue(), values, tensor);
   return tensor;
 }

@@ -65,6 +65,11 @@ struct Queue::State {
   };
   std::vector<Timed> pending;
   std::map<std::string, KernelProfile> profile;
+  std::vector<KernelEvent> trace;
+  size_t trace_limit = 0;
+
+  /// Waits for `pending` and reads its times.
+  void collect();
 };
 
 /// A command that waits to be replayed.

@@ -69,7 +69,8 @@ void enqueue(Queue::State& state, const cl::Kernel& kernel, const std::string& n
 
 Queue::Queue(Device& device) : device_(device), state_(std::make_unique<State>()) {
   auto& native = NativeAccess::state(device);
-  state_->profiling = native.options.profile;
+  state_->trace_limit = native.options.trace;
+  state_->profiling = native.options.profile || native.options.trace > 0;
   const cl_command_queue_properties properties = state_->profiling ? CL_QUEUE_PROFILING_ENABLE : 0;
   state_->queue =
       checked(device.info().name, [&] { return cl::CommandQueue(native.context, native.device, properties); });
@@ -136,8 +137,10 @@ void Queue::write(const Buffer& target, const void* source, size_t bytes, size_t
 
 void Queue::read(const Buffer& source, void* target, size_t bytes, size_t offset) {
   if (bytes == 0) return;
-  checked(fmt::format("{} bytes from {}", bytes, device_.info().name),
-          [&] { state_->queue.enqueueReadBuffer(source.state_->memory, CL_TRUE, offset, bytes, target); });
+  checked(fmt::format("{} bytes from {}", bytes, device_.info().name), [&] {
+    state_->queue.enqueueReadBuffer(source.state_->memory, CL_TRUE, offset, bytes, target);
+    state_->collect();  // all that was queued has run; a long run must not pile up events
+  });
 }
 
 void Queue::finish() {

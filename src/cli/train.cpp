@@ -10,6 +10,7 @@
 #include "options.hpp"
 #include "progress_view.hpp"
 #include "stop_signal.hpp"
+#include "trace_file.hpp"
 #include "tuning.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/train/trainer.hpp"
@@ -22,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Options : CommonOptions {
   ConfigFlags flags;
-  std::string output, resume;
+  std::string output, resume, trace;
   bool overwrite = false;
 };
 
@@ -123,6 +124,14 @@ int report_end(train::Outcome outcome, const train::Trainer& trainer, const trai
   return exit_done;
 }
 
+/// What the options want timed. Throws DeviceError where the device can't.
+DeviceOptions device_options(const Options& options, const DeviceInfo& device, ImplementationNames implementations) {
+  if (!options.trace.empty()) require_clock(device);
+  return {.profile = options.profile,
+          .trace = options.trace.empty() ? 0 : trace_launches,
+          .implementations = std::move(implementations)};
+}
+
 /// Trains what is left of the run in `folder`.
 int train_on(train::Trainer& trainer, Device& device, const train::RunFolder& folder, const Options& options) {
   const auto start = Clock::now();
@@ -132,6 +141,7 @@ int train_on(train::Trainer& trainer, Device& device, const train::RunFolder& fo
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const int code = report_end(outcome, trainer, recorder.last(), seconds, folder, Notes(options.quiet));
   if (options.profile) print_profile(device);
+  if (!options.trace.empty()) write_trace(options.trace, device);
   return code;
 }
 
@@ -143,11 +153,12 @@ int start_run(const Options& options, const std::set<std::string>& from_file) {
   train::require_fitting(config.model, dataset);
   const Notes note(options.quiet);
   const DeviceInfo info = select_device(config.device);
+  if (!options.trace.empty()) require_writable(options.trace);
   const fs::path output = options.output.empty() ? default_output() : fs::path(options.output);
   const size_t bytes = train::run_bytes(config, dataset.train.count);
   const bool searches = config.tune == train::TuneMode::search;
   if (searches) train::RunFolder::check(output, options.overwrite, bytes);  // before time is spent
-  Device device(info, {.profile = options.profile, .implementations = wanted_implementations(info, config, note)});
+  Device device(info, device_options(options, info, wanted_implementations(info, config, note)));
   train::Trainer trainer(device, config, dataset);
   const train::RunFolder folder = train::RunFolder::create(output, options.overwrite, bytes);
   introduce(note, trainer, device, dataset, output);
@@ -159,11 +170,11 @@ int resume_run(const Options& options) {
   const train::TrainConfig config = resumed_config(options, folder);
   const data::Dataset dataset = train::load_data(config);
   train::require_fitting(config.model, dataset);
+  if (!options.trace.empty()) require_writable(options.trace);
   const Notes note(options.quiet);
   const DeviceInfo info = select_device(config.device);
   auto saved = folder.read_implementations(info);
-  Device device(info, {.profile = options.profile,
-                       .implementations = saved ? *saved : wanted_implementations(info, config, note)});
+  Device device(info, device_options(options, info, saved ? *saved : wanted_implementations(info, config, note)));
   train::Trainer trainer(device, config, dataset);
   if (const auto file = folder.newest_checkpoint()) {
     const train::Checkpoint checkpoint = train::load_checkpoint(*file);
@@ -200,6 +211,12 @@ Command add_train(CLI::App& root) {
   add_config_file(*app, *options);
   add_quiet(*app, *options);
   add_profile(*app, *options);
+  app->add_option(
+         "--trace", options->trace,
+         fmt::format("write the times of the first {} kernel launches to FILE, for chrome://tracing or Perfetto",
+                     grouped(trace_launches)))
+      ->option_text("FILE")
+      ->take_last();
   return {app, [options, app, &root] {
             const std::set<std::string> from_file = complete_options(root, *app);
             return options->resume.empty() ? start_run(*options, from_file) : resume_run(*options);

@@ -158,6 +158,32 @@ TEST_P(QueueTest, NothingIsAliveAfterADeviceIsClosed) {
   EXPECT_EQ(live_opencl_objects(), before);
 }
 
+TEST_P(QueueTest, TracesTheFirstLaunchesOneByOne) {
+  Device own(GetParam().info, {.trace = 3});
+  const Tensor x = Tensor::empty(own, {4});
+  own.queue().zero(x.buffer());
+  for (int offset : {1, 2}) {
+    const Kernel kernel = own.kernel("queue_test", "scale_up", KernelSpec{}.define("OFFSET", offset));
+    for (const double flops : {8.0, 16.0}) {
+      own.queue().launch(kernel, {.global = {4}, .local = {1}, .flops = flops * offset, .bytes = 32}, x, 1.0F);
+    }
+    EXPECT_EQ(download<float>(own.queue(), x).size(), 4U);  // reads times in between
+  }
+  const std::vector<KernelEvent> trace = own.queue().trace();
+  ASSERT_EQ(trace.size(), 3U);
+  EXPECT_EQ(trace[0].flops, 8.0);
+  EXPECT_EQ(trace[1].flops, 16.0);
+  EXPECT_EQ(trace[2].flops, 16.0);
+  for (size_t i = 0; i < trace.size(); ++i) {
+    EXPECT_EQ(trace[i].name, "scale_up");
+    EXPECT_LE(trace[i].start, trace[i].end);
+    if (i > 0 && !own.caps().profiling_clock_broken) {
+      EXPECT_LE(trace[i - 1].end, trace[i].start);
+    }
+  }
+  EXPECT_EQ(own.queue().profile().at(0).calls, 4U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, QueueTest, test::all_devices(), test::device_name);
 
 }  // namespace

@@ -50,6 +50,41 @@ TEST_F(Run, ProfilePrintsKernels) {
   EXPECT_TRUE(says(result.out, {"KERNEL", "GFLOP/s", "adam"}));
 }
 
+TEST_F(Run, TraceHoldsTheLaunchesInOrder) {
+  const Result result = program.run(small_run("run") + Arguments{"--trace", "trace.json", "--quiet"});
+  ASSERT_EQ(result.code, 0) << result;
+  const json events = json::parse(std::ifstream(program / "trace.json")).at("traceEvents");
+  EXPECT_EQ(events.at(0).at("args").at("name"), select_device("auto").name);
+  size_t updates = 0;
+  double end = 0;
+  for (const json& event : events) {
+    if (event.at("ph") != "X") continue;
+    EXPECT_GE(event.at("ts").get<double>(), end - 1e-3) << event;  // one queue: a launch ends before the next begins
+    end = event.at("ts").get<double>() + event.at("dur").get<double>();
+    updates += event.at("name") == "adam" ? 1 : 0;
+  }
+  EXPECT_EQ(updates, 22U);
+  EXPECT_GT(end, 0);
+}
+
+TEST_F(Run, ATraceThatCanNotBeMadeIsRefusedBeforeTraining) {
+  fs::create_directory(program / "folder");
+  for (const char* file : {"missing/trace.json", "folder"}) {
+    const Result result = program.run(small_run("run") + Arguments{"--trace", file});
+    EXPECT_EQ(result.code, 6) << result;
+    EXPECT_TRUE(says(result.err, {file}));
+  }
+  EXPECT_TRUE(fs::is_empty(program / "folder"));
+  for (const DeviceInfo& device : list_devices()) {
+    if (!device.caps.profiling_clock_broken) continue;
+    const Result result =
+        program.run(small_run("run") + Arguments{"--trace", "t.json", "--device", std::to_string(device.index)});
+    EXPECT_EQ(result.code, 4) << result;
+    EXPECT_TRUE(says(result.err, {"--trace", "clock", device.name}));
+  }
+  EXPECT_FALSE(fs::exists(program / "run"));
+}
+
 TEST_F(Run, TwiceGivesTheSameBits) {
   ASSERT_EQ(program.run(small_run("a")).code, 0);
   ASSERT_EQ(program.run(small_run("b")).code, 0);

@@ -57,8 +57,9 @@ DeviceInfo select_device(std::string_view selector);
 
 /// How to open a device.
 struct DeviceOptions {
-  bool profile = false;                      ///< time every kernel with events
-  bool dry = false;                          ///< compile and launch nothing: choices() tells what would run
+  bool profile = false;  ///< time every kernel with events
+  size_t trace = 0;      ///< keep the times of the first so many launches, for Queue::trace(); times every kernel too
+  bool dry = false;      ///< compile and launch nothing: choices() tells what would run
   ImplementationNames implementations = {};  ///< those to take where they don't refuse, instead of the preferred ones
 };
 

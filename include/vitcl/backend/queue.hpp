@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -44,6 +45,14 @@ struct KernelProfile {
   double bytes = 0;
 };
 
+/// One launch of a kernel, in nanoseconds on the device's own clock.
+struct KernelEvent {
+  std::string name;
+  uint64_t start = 0, end = 0;
+  double flops = 0;
+  double bytes = 0;
+};
+
 /// The device's in-order command queue and the one place from which kernels are launched. Commands run in the order
 /// in which they were given; only read(), finish() and a blocking write wait. Not thread-safe.
 class Queue {
@@ -78,6 +87,8 @@ class Queue {
   std::vector<KernelProfile> profile();
   /// Forgets what was profiled so far.
   void reset_profile();
+  /// The first DeviceOptions::trace launches, in their order. Waits for the queue.
+  std::vector<KernelEvent> trace();
 
   struct State;
 
