@@ -13,6 +13,9 @@ namespace vitcl::ops {
 namespace {
 
 constexpr std::string_view op = "encoder_block";
+constexpr std::array<std::string_view, block_parameter_count> parameter_names = {
+    "norm1_weight", "norm1_bias", "qkv_weight", "qkv_bias", "projection_weight", "projection_bias",
+    "norm2_weight", "norm2_bias", "up_weight",  "up_bias",  "down_weight",       "down_bias"};
 
 size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
 
@@ -92,6 +95,15 @@ Mask check_mask(const EncoderBlockShape& s, const Tensor* mask) {
   return {shape[1] > 0 ? mask : nullptr, s.tokens - shape[1]};
 }
 
+// The parameters, or with the prefix "d" their gradients.
+void check_parameters(const EncoderBlockShape& s, const BlockTensors& tensors, std::string_view prefix) {
+  for (size_t p = 0; p < block_parameter_count; ++p) {
+    const Shape wanted = block_parameter_shape(s, static_cast<BlockParameter>(p));
+    if (wanted.elements() == 0) continue;
+    expect_shape(op, fmt::format("{}{}", prefix, parameter_names[p]), tensors[p], wanted, "to fit x");
+  }
+}
+
 void check(const DeviceCaps& caps, const EncoderBlockShape& s, const Tensor& x, const BlockTensors& parameters,
            const Tensor& saved, const Tensor& workspace) {
   if (s.heads == 0 || s.dim % s.heads != 0 || (s.queries != s.tokens && s.queries != 1)) {
@@ -101,10 +113,7 @@ void check(const DeviceCaps& caps, const EncoderBlockShape& s, const Tensor& x, 
   if (const auto reason = refuse_encoder_block(caps, s)) throw UsageError(fmt::format("[{}] {}", op, *reason));
   expect_filled(op, "x", x);
   expect_shape(op, "x", x, {s.batch, s.tokens, s.dim}, "to be computed with");
-  for (size_t p = 0; p < block_parameter_count; ++p) {
-    const Shape wanted = block_parameter_shape(s, static_cast<BlockParameter>(p));
-    if (wanted.elements() > 0) expect_shape(op, fmt::format("parameter {}", p), parameters[p], wanted, "to fit x");
-  }
+  check_parameters(s, parameters, "");
   expect_bytes(op, "saved", saved, encoder_block_saved_elements(s) * sizeof(float));
   expect_bytes(op, "workspace", workspace, encoder_block_workspace_bytes(caps, s));
 }
@@ -203,6 +212,7 @@ void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const Enco
   check(queue.device().caps(), s, x, parameters, saved, workspace);
   expect_bytes(op, "dy", dy, s.batch * s.queries * s.dim * sizeof(float));
   if (dx) expect_shape(op, "dx", dx, x.shape(), "like x");
+  check_parameters(s, gradients, "d");
   const Mask mask = check_mask(s, options.mask);
   const bool masked = mask.tensor != nullptr;
   const size_t slices = slice_count(s.batch), bytes = slice_bytes(queue.device().caps(), s);
