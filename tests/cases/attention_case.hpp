@@ -5,13 +5,11 @@
 #include <cmath>
 
 #include "cases/op_case.hpp"
+#include "cases/token_mask.hpp"
 #include "ops/attention.hpp"
 #include "reference/attention.hpp"
 
 namespace vitcl::test {
-
-/// Which of the tokens behind the leading ones are visible.
-enum class TokenMask { none, all, random, one, nothing };
 
 struct AttentionCase final : OpCase {
   size_t batch, tokens, heads, head_dim;
@@ -29,9 +27,7 @@ struct AttentionCase final : OpCase {
         scale(1 / std::sqrt(static_cast<float>(head_dim_))) {}
 
   std::string name() const override {
-    constexpr const char* masks[] = {"", "_all_visible", "_random_mask", "_one_visible", "_all_hidden"};
-    return fmt::format("{}x{}x{}x{}{}{}", batch, tokens, heads, head_dim, masks[static_cast<size_t>(mask)],
-                       mask != TokenMask::none && leading != 1 ? fmt::format("_leading{}", leading) : "");
+    return fmt::format("{}x{}x{}x{}{}", batch, tokens, heads, head_dim, mask_suffix(mask, leading));
   }
   std::vector<Field> fields(const DeviceCaps&) const override {
     const size_t dim = heads * head_dim;
@@ -43,7 +39,7 @@ struct AttentionCase final : OpCase {
         {"dqkv", Role::gradient, {batch, tokens, 3 * dim}},
         {"workspace", Role::workspace, {ops::attention_workspace_bytes(batch, tokens, heads) / sizeof(float)}}};
     if (mask != TokenMask::none) {
-      list.push_back({"mask", Role::input, {batch, tokens - leading}, mask_fill(), DType::u8});
+      list.push_back({"mask", Role::input, {batch, tokens - leading}, mask_fill(mask, tokens - leading), DType::u8});
     }
     return list;
   }
@@ -90,14 +86,6 @@ struct AttentionCase final : OpCase {
  private:
   double elements() const { return static_cast<double>(batch * tokens * heads * head_dim); }
   double products() const { return elements() * static_cast<double>(tokens); }
-  Fill mask_fill() const {
-    const size_t columns = tokens - leading;
-    return [kind = mask, columns](Random& random, size_t index) -> double {
-      if (kind == TokenMask::random) return static_cast<double>(random.integer(0, 1));
-      if (kind == TokenMask::one) return index % columns == columns / 2 ? 1 : 0;
-      return kind == TokenMask::all ? 1 : 0;
-    };
-  }
   ops::AttentionOptions options(const Tensors& t) const {
     return {heads, scale, mask == TokenMask::none ? nullptr : &t["mask"]};
   }

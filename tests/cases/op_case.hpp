@@ -18,11 +18,12 @@ namespace vitcl::test {
 
 /// What a tensor is to its op.
 enum class Role {
-  input,               ///< read by forward and backward
-  output,              ///< written in full by forward (results, saved state); backward may read it
-  update,              ///< read and written by forward
-  upstream,            ///< the gradient of an output, named "d" + that output's name: read by backward
-  gradient,            ///< the gradient of an input, named "d" + its name: written under GradModes::input
+  input,     ///< read by forward and backward
+  output,    ///< written in full by forward (results, saved state); backward may read it
+  saved,     ///< left by forward for backward in a form of the op's own: the gradients tell whether it is right
+  update,    ///< read and written by forward
+  upstream,  ///< the gradient of an output, named "d" + that output's name: read by backward
+  gradient,  ///< the gradient of an input, named "d" + its name: written under GradModes::input
   parameter_gradient,  ///< the gradient of a parameter: written under GradModes::parameter
   workspace,           ///< scratch; what it holds before and after does not matter
 };
@@ -88,7 +89,8 @@ class OpCase {
   virtual Tolerance tolerance(std::string_view name) const = 0;
   /// Whether small integers in every f32 field must give the reference's result to the bit.
   virtual bool exact_on_integers() const { return false; }
-  /// The values of VITCL_IMPL under which the case is run; "" leaves the choice to the op.
+  /// The values of VITCL_IMPL under which the case is run; "" leaves the choice to the op. None where the op refuses
+  /// the case on the device: it isn't run there.
   virtual std::vector<std::string> implementations(const DeviceInfo&) const { return {""}; }
 
   virtual Cost forward_cost() const = 0;

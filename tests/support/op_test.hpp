@@ -30,14 +30,15 @@ class OpTest : public ::testing::TestWithParam<CaseOnDevice> {};
 /// The reference by itself, on the host.
 class ReferenceTest : public ::testing::TestWithParam<std::shared_ptr<const OpCase>> {};
 
-/// Every case with every device, less those that are too much work for a slow device.
+/// Every case with every device, less those that the device can't run and those that are too much work for it.
 inline auto on_every_device(const CaseList& cases) {
   std::vector<CaseOnDevice> params;
   for (const TestDevice& device : test_devices()) {
     for (const auto& op_case : cases) {
       const Cost forward = op_case->forward_cost(), backward = op_case->backward_cost();
       const double work = forward.flops + forward.bytes + backward.flops + backward.bytes;
-      if (work <= work_limit(device.info)) params.push_back({op_case, device});
+      if (work <= work_limit(device.info) && !op_case->implementations(device.info).empty())
+        params.push_back({op_case, device});
     }
   }
   return ::testing::ValuesIn(params);
