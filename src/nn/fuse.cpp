@@ -191,10 +191,10 @@ Graph leave_out_unread_rows(const Graph& graph) {
   const std::vector<bool> first_alone = find_first_rows_alone(graph);
   Rewriter rewriter(graph);
   std::map<size_t, Value> first_rows;  // by the old value
-  const auto first_row = [&](size_t old, const std::string& reader) {
+  const auto first_row = [&](size_t old) {
     const auto found = first_rows.find(old);
     if (found != first_rows.end()) return found->second;
-    const Value pooled = rewriter.graph().add<ClsPool>(reader + ".first_row", {rewriter.value(old)});
+    const Value pooled = rewriter.graph().add<ClsPool>(graph.nodes()[old].name + ".first_row", {rewriter.value(old)});
     return first_rows.emplace(old, pooled).first->second;
   };
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
@@ -209,7 +209,7 @@ Graph leave_out_unread_rows(const Graph& graph) {
       first_rows.emplace(i, value);
     } else if (first_alone[i] && node.layer && node.layer->row_wise()) {
       std::vector<Value> inputs;
-      for (const size_t input : node.inputs) inputs.push_back(first_row(input, node.name));
+      for (const size_t input : node.inputs) inputs.push_back(first_row(input));
       first_rows.emplace(i, rewriter.graph().add(node.name, node.layer, inputs, node.parameters));
     } else {
       rewriter.copy(i);
