@@ -97,7 +97,7 @@ void print_explanation(const Explanation& explanation) {
           timed ? fmt::format("{:.1f}", row.record->gflops) : "");
   }
   for (const auto& [key, names] : refusals(explanation)) {
-    print("refused: {} {}: {}\n", key.first, fmt::join(names, ", "), key.second);
+    cli::print("refused: {} {}: {}\n", key.first, fmt::join(names, ", "), key.second);
   }
   if (!explanation.ignored.empty()) print("ignored: {} in the tuner's file\n", explanation.ignored);
 }
