@@ -8,6 +8,7 @@
 #include "attention.hpp"
 #include "checks.hpp"
 #include "gemm_register_tile.hpp"
+#include "vitcl/ops/implementation.hpp"
 
 namespace vitcl::ops {
 namespace {
@@ -69,7 +70,10 @@ size_t slice_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
 Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, bool masked, std::string_view entry) {
   const DeviceCaps& caps = queue.device().caps();
   const bool wide = has_wide_registers(caps);
-  const RegisterTile& tile = register_tiles[wide ? 1 : 0];
+  const auto key = fmt::format("{}x{}x{}x{}_{}", shape.batch, shape.tokens, shape.heads, shape.dim, shape.mlp_dim);
+  const RegisterTile& tile = register_tile(choose_implementation(queue.device(), {std::string(op), key}, [&] {
+    return register_tile_candidates(caps, refuse_encoder_block(caps, shape));
+  }));
   return queue.device().kernel(op, entry,
                                KernelSpec()
                                    .define("ROWS", to_int(op, "rows", tile.rows))

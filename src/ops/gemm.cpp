@@ -31,15 +31,6 @@ std::optional<std::string> refuse_register_tiles(const DeviceCaps& caps) {
   return {};
 }
 
-std::vector<Candidate> register_tile_candidates(const DeviceCaps& caps) {
-  std::vector<Candidate> candidates;
-  for (const RegisterTile& tile : register_tiles) {
-    candidates.push_back({std::string(tile.name), refuse_register_tiles(caps)});
-  }
-  if (has_wide_registers(caps)) std::swap(candidates[0], candidates[1]);
-  return candidates;
-}
-
 void run_clblast(Queue& queue, const GemmShape& s, const Buffer& a, const Buffer& b, const Buffer* bias, GradMode mode,
                  const Buffer& c) {
   if (bias != nullptr) {
@@ -86,7 +77,7 @@ void run_local_tile(Queue& queue, const GemmShape& s, const Buffer& a, const Buf
 }  // namespace
 
 std::vector<Candidate> gemm_candidates(const DeviceCaps& caps) {
-  std::vector<Candidate> candidates = register_tile_candidates(caps);
+  std::vector<Candidate> candidates = register_tile_candidates(caps, refuse_register_tiles(caps));
   const Candidate library{std::string(clblast), {}}, plain{std::string(local_tile), {}};
   if (caps.type == DeviceType::cpu) {
     candidates.insert(candidates.end(), {plain, library});

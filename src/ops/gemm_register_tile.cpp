@@ -1,6 +1,7 @@
 #include "gemm_register_tile.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "checks.hpp"
 
@@ -58,6 +59,17 @@ void sum_slices(Queue& queue, const KernelSpec& spec, const GemmShape& s, size_t
 }
 
 }  // namespace
+
+std::vector<Candidate> register_tile_candidates(const DeviceCaps& caps, const std::optional<std::string>& refusal) {
+  std::vector<Candidate> candidates;
+  for (const RegisterTile& tile : register_tiles) candidates.push_back({std::string(tile.name), refusal});
+  if (has_wide_registers(caps)) std::swap(candidates[0], candidates[1]);
+  return candidates;
+}
+
+const RegisterTile& register_tile(std::string_view name) {
+  return *std::ranges::find(register_tiles, name, &RegisterTile::name);
+}
 
 size_t register_tile_workspace_bytes(const GemmShape& shape) {
   const size_t slices = slice_count(shape);

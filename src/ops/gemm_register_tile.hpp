@@ -1,7 +1,10 @@
 #pragma once
 
 #include <array>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "gemm.hpp"
 
@@ -31,6 +34,11 @@ inline constexpr std::array<RegisterTile, 9> register_tiles = {{
 
 /// Whether the second fits.
 inline bool has_wide_registers(const DeviceCaps& caps) { return caps.native_float_width >= 16; }
+
+/// The tiles in a device's order of preference, all with the same refusal.
+std::vector<Candidate> register_tile_candidates(const DeviceCaps& caps, const std::optional<std::string>& refusal);
+/// The tile of that name.
+const RegisterTile& register_tile(std::string_view name);
 
 size_t register_tile_workspace_bytes(const GemmShape& shape);
 

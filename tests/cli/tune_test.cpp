@@ -116,8 +116,8 @@ TEST_F(Tune, ExplainTellsChoicesAndRefusals) {
   store().save(info, records);
   const Result text = program.run({"devices", "--explain"});
   ASSERT_EQ(text.code, 0) << text;
-  EXPECT_TRUE(says(text.out, {"article with batch size 100", "nt_1700x192x64", "local_tile", "tuned", "4321.0 us",
-                              "forced", "shipped", "head_lanes"}));
+  EXPECT_TRUE(says(text.out, {"article with batch size 100", "nt_1600x64x49", "local_tile", "tuned", "4321.0 us",
+                              "forced", "shipped", "encoder_block"}));
   const json list = json::parse(program.run({"devices", "--explain", "--json"}).out);
   const json& explanation = list.at(info.index).at("explanation");
   EXPECT_EQ(explanation.at("failure"), "");
@@ -169,7 +169,7 @@ TEST_F(Tune, ACacheThatCannotBeWrittenIsADiskError) {
 // Candidates that do not compile, hang, crash, or compute something wrong, each in its own way.
 TEST_F(Tune, BrokenCandidatesAreNamedAndLeftOut) {
   if (info.caps.small_kernels_only) GTEST_SKIP() << "the tiles refuse this device";
-  program.environment["VITCL_KERNEL_DIR"] = broken_kernels("gemm_register_tile.cl", "  float panel[DEPTH * WIDTH]", R"(
+  program.environment["VITCL_KERNEL_DIR"] = broken_kernels("gemm_register_tile.cl", "  const int row = ", R"(
 #if ROWS == 4 && VECTORS == 1
   for (volatile int forever = 1; forever;) {
   }

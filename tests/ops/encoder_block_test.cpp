@@ -68,9 +68,9 @@ class EncoderBlockTest : public DeviceTest {
 };
 INSTANTIATE_TEST_SUITE_P(Devices, EncoderBlockTest, all_devices(), device_name);
 
-// 641 tokens of 1 are too many for attention's private memory, and other devices than CPUs take no block at all.
+// 449 tokens of 1 are too many for attention's private memory, and other devices than CPUs take no block at all.
 TEST_P(EncoderBlockTest, ARefusalSaysWhy) {
-  const Arguments arguments(device(), {.batch = 1, .tokens = 641, .queries = 1, .heads = 2, .dim = 2, .mlp_dim = 3});
+  const Arguments arguments(device(), {.batch = 1, .tokens = 449, .queries = 1, .heads = 2, .dim = 2, .mlp_dim = 3});
   const auto reason = ops::refuse_encoder_block(device().caps(), arguments.shape);
   ASSERT_TRUE(reason);
   EXPECT_TRUE(says(error_of<UsageError>([&] { arguments.forward(queue()); }), {"[encoder_block]", *reason}));
@@ -79,12 +79,12 @@ TEST_P(EncoderBlockTest, ARefusalSaysWhy) {
 
 // Whether a device takes a block does not depend on the batch, so that an image's result does not either.
 TEST_P(EncoderBlockTest, TheBatchDecidesNothing) {
-  for (const size_t tokens : {80, 81}) {
+  for (const size_t tokens : {56, 57}) {
     const auto refuses = [&](size_t batch) {
       return ops::refuse_encoder_block(device().caps(), {batch, tokens, tokens, 2, 16, 5}).has_value();
     };
     EXPECT_EQ(refuses(1), refuses(1000));
-    EXPECT_EQ(refuses(1), tokens == 81 || !runs(EncoderBlockCase(1, 1, 1, 1, 1)));
+    EXPECT_EQ(refuses(1), tokens == 57 || !runs(EncoderBlockCase(1, 1, 1, 1, 1)));
   }
 }
 
