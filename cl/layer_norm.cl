@@ -22,12 +22,12 @@ __kernel void layer_norm_forward(const __global float* x, const __global float* 
 // dx; and each work-item sums its slice of rows into partials (slices, 2, dim): those of dweight, then of dbias.
 __kernel void layer_norm_backward(const __global float* dy, const __global float* x, const __global float* weight,
                                   const __global float* mean, const __global float* rstd, __global float* dx,
-                                  int accumulate, __global float* partials, int rows, int dim, int slice) {
+                                  int has_dx, int accumulate, __global float* partials, int rows, int dim, int slice) {
   const int first = (int)get_global_id(0) * slice, count = min(slice, rows - first);
   const size_t offset = (size_t)first * dim;
   dy += offset, x += offset, dx += offset, mean += first, rstd += first;
   __global float* sums = partials + get_global_id(0) * 2 * dim;
-  layer_norm_backward_rows(dy, x, weight, mean, rstd, dx, accumulate, count, dim);
+  if (has_dx) layer_norm_backward_rows(dy, x, weight, mean, rstd, dx, accumulate, count, dim);
   layer_norm_backward_weights(dy, x, mean, rstd, sums, sums + dim, 0, count, dim);
 }
 

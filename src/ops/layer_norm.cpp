@@ -82,7 +82,7 @@ void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const 
                          const Tensor& dweight, const Tensor& dbias, const Tensor& workspace) {
   expect_filled(op, "x", x);
   expect_shape(op, "dy", dy, x.shape(), "like x");
-  expect_shape(op, "dx", dx, x.shape(), "like x");
+  if (dx) expect_shape(op, "dx", dx, x.shape(), "like x");
   for (const auto& [name, tensor] : {std::pair("weight", &weight), {"dweight", &dweight}, {"dbias", &dbias}}) {
     check_features(name, *tensor, x.shape());
   }
@@ -92,15 +92,17 @@ void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const 
   const RowSlices slices(launch.rows);
   const int32_t rows = to_int(op, "the rows", launch.rows), dim = to_int(op, "dim", launch.dim);
   const auto slice = static_cast<int32_t>(slices.size), count = static_cast<int32_t>(slices.count);
-  const Kernel kernel = launch.kernel(queue, "layer_norm_backward");
   const double moved = 3 + accumulates(input_mode);
   if (launch.group == 0) {
     constexpr double flops = 18;
-    queue.launch(kernel, launch.slice_shape(flops, moved), dy, x, weight, mean, rstd, dx, accumulates(input_mode),
-                 workspace, rows, dim, slice);
+    queue.launch(launch.kernel(queue, "layer_norm_backward"), launch.slice_shape(flops, moved), dy, x, weight, mean,
+                 rstd, dx ? dx : x, int32_t{bool(dx)}, accumulates(input_mode), workspace, rows, dim, slice);
   } else {
     constexpr double flops = 13, partial_flops = 5;
-    queue.launch(kernel, launch.row_shape(flops, moved), dy, x, weight, mean, rstd, dx, accumulates(input_mode), dim);
+    if (dx) {
+      queue.launch(launch.kernel(queue, "layer_norm_backward"), launch.row_shape(flops, moved), dy, x, weight, mean,
+                   rstd, dx, accumulates(input_mode), dim);
+    }
     queue.launch(launch.kernel(queue, "layer_norm_partials"),
                  {{launch.dim, slices.count}, {}, partial_flops * launch.elements(), 8 * launch.elements()}, dy, x,
                  mean, rstd, workspace, rows, dim, slice);

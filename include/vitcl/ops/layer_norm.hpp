@@ -17,7 +17,7 @@ void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& weight, con
 /// Bytes of scratch for the weight gradients' partial sums.
 size_t layer_norm_workspace_bytes(size_t rows, size_t dim);
 
-/// `input_mode` governs dx, `parameter_mode` dweight and dbias.
+/// `input_mode` governs dx, `parameter_mode` dweight and dbias. `dx` may be empty: nobody wants it.
 void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean,
                          const Tensor& rstd, GradMode input_mode, const Tensor& dx, GradMode parameter_mode,
                          const Tensor& dweight, const Tensor& dbias, const Tensor& workspace);
