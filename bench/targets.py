@@ -24,9 +24,9 @@ class Target:
 # Against PyTorch's best mode on the same machine where nothing else is said; MKL's products are PyTorch's.
 TARGETS = {
     "step-100": Target("training step, article model, batch 100", 2.5, 3.5),
-    "step-512": Target("the same, batch 512", 2.5, 3.5),
-    "step-1": Target("the same, batch 1", 5, 8),
-    "step-16": Target("the same, batch 16", 3, 4.5),
+    "step-512": Target("training step, article model, batch 512", 2.5, 3.5),
+    "step-1": Target("training step, article model, batch 1", 5, 8),
+    "step-16": Target("training step, article model, batch 16", 3, 4.5),
     "inference": Target("inference, batch 1000", 3, 4),
     "peak": Target("share of the FMA peak, training step, batch 100", 0.5, 0.65, "%"),
     "tiny": Target("training step, ViT-Tiny/16 at 224 px, batch 16", 1.1, 1.3),
