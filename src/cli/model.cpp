@@ -121,7 +121,7 @@ Command add_model(CLI::App& root) {
   CLI::App* app = root.add_subcommand("model", "Print a model's layers, shapes, parameters, FLOPs and memory");
   using Group = train::OptionGroup;
   options->flags.add(*app, {Group::model, Group::mask});
-  options->flags.add(*app, {"batch-size", "smoothing", "device"});
+  options->flags.add(*app, {"batch-size", "smoothing", "fuse", "device"});
   app->add_flag("--dot", options->dot, "print the graph for Graphviz: vitcl model --dot | dot -Tsvg > model.svg");
   add_config_file(*app, *options);
   add_json(*app, *options);

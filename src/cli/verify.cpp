@@ -52,8 +52,8 @@ void print_table(const train::Verification& result, const DeviceInfo& device) {
 }
 
 int run(Options& options, const std::set<std::string>& from_file) {
-  const io::Bundle bundle = io::read_bundle(options.bundle);
   const train::TrainConfig config = options.flags.config(from_file);
+  const io::Bundle bundle = io::read_bundle(options.bundle);
   const DeviceInfo info = select_device(config.device);
   Device device(info, {.implementations = load_tuning(info, Notes(options.quiet)).names()});
   const train::Verification result = train::verify(device, bundle, config.fuse);
