@@ -138,6 +138,9 @@ TEST_F(BadInput, VerifyingAWrongBundleIsExit5) {
   EXPECT_TRUE(report.at("device").is_string());
   EXPECT_LE(report.at("grads").at("mlp_head.weight").at("error"), report.at("grads").at("mlp_head.weight").at("limit"));
 
+  const Result plain = program.run({"verify", bundle.string(), "--json", "--fuse", "off"});
+  EXPECT_EQ(plain.code, 0) << plain;
+
   io::SafeTensors wrong = io::read_safetensors(bundle);
   wrong.tensors.at("output.logits").bytes[2] ^= 0x40;
   io::write_safetensors(program / "wrong.safetensors", wrong);

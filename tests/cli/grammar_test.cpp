@@ -45,6 +45,8 @@ TEST(Grammar, EveryMistakeIsAUsageError) {
                                      {"train", "--pool", "max"},
                                      {"train", "--recompute", "perhaps"},
                                      {"train", "--recompute", "on", "off"},
+                                     {"train", "--fuse", "perhaps"},
+                                     {"train", "--fuse", "on", "off"},
                                      {"train", "--recipe", "secret"},
                                      {"train", "--patch-mask", "01"},
                                      {"train", "--mask-ratio", "1.5"},
@@ -55,8 +57,10 @@ TEST(Grammar, EveryMistakeIsAUsageError) {
                                      {"predict"},
                                      {"predict", "checkpoint-without-image"},
                                      {"verify"},
+                                     {"verify", "bundle.safetensors", "--fuse", "perhaps"},
                                      {"model", "--batch-size", "0"},
                                      {"model", "--heads", "5"},
+                                     {"model", "--fuse", "perhaps"},
                                      {"--profile", "model"}}) {
     const Result result = program.run(arguments);
     EXPECT_EQ(result.code, usage) << testing::PrintToString(arguments) << result;
@@ -96,6 +100,18 @@ TEST(Grammar, ModelPrintsTheArticlesParameters) {
   EXPECT_LT(document.at("recompute").at("planned_bytes"), document.at("planned_bytes"));
   const Result dot = program.run({"model", "--dot"});
   EXPECT_TRUE(dot.out.starts_with("digraph")) << dot;
+}
+
+TEST(Grammar, ModelPrintsTheMemoryOfPlainLayersToo) {
+  Program program;
+  const auto model = [&](const std::string& fuse) {
+    const Result result = program.run({"model", "--json", "--fuse", fuse});
+    EXPECT_EQ(result.code, 0) << result;
+    return nlohmann::json::parse(result.out);
+  };
+  const auto fused = model("on"), plain = model("off");
+  EXPECT_LT(fused.at("planned_bytes"), plain.at("planned_bytes")) << "rows that nobody reads take none";
+  EXPECT_EQ(fused.at("layers"), plain.at("layers")) << "the layers as they are written";
 }
 
 TEST(Grammar, ModelOptionsChangeTheModel) {

@@ -113,6 +113,21 @@ TEST_F(Run, RecomputeIsSavedAndMayChange) {
   EXPECT_TRUE(bytes("a/checkpoint-last.safetensors") == bytes("b/checkpoint-last.safetensors"));
 }
 
+// Another rounding is another run: it goes on as it was started.
+TEST_F(Run, FuseIsSavedAndMayNotChange) {
+  const Arguments off = {"--fuse", "off"}, epochs = {"--epochs", "3"};
+  ASSERT_EQ(program.run(small_run("whole") + off + epochs).code, 0);
+  ASSERT_EQ(program.run(small_run("run") + off).code, 0);
+  const Result changed = program.run({"train", "--resume", "run", "--fuse", "on"});
+  EXPECT_EQ(changed.code, 2) << changed;
+  EXPECT_TRUE(says(changed.err, {"--fuse"}));
+  const Result resumed = program.run(Arguments{"train", "--resume", "run"} + epochs);
+  ASSERT_EQ(resumed.code, 0) << resumed;
+  EXPECT_TRUE(bytes("run/checkpoint-last.safetensors") == bytes("whole/checkpoint-last.safetensors"));
+  const auto config = bytes("run/config.toml");
+  EXPECT_TRUE(says(std::string(config.begin(), config.end()), {"fuse = false"}));
+}
+
 TEST_F(Run, KilledAtAnyMomentGoesOnToTheSameBits) {
   ASSERT_EQ(program.run(small_run("whole") + Arguments{"--checkpoint-every", "3"}).code, 0);
   for (const char* moment : {"config.toml", "checkpoint-last.safetensors", "checkpoint-00000009.safetensors",

@@ -77,6 +77,14 @@ TEST_P(EncoderBlockTest, ARefusalSaysWhy) {
   EXPECT_TRUE(says(error_of<UsageError>([&] { arguments.backward(queue()); }), {"[encoder_block]", *reason}));
 }
 
+// A device that takes blocks takes those of all cases: none is left out unnoticed.
+TEST_P(EncoderBlockTest, NoCaseIsRefusedByItsShape) {
+  const bool takes_blocks = runs(EncoderBlockCase(1, 1, 1, 1, 1));
+  for (const auto& op_case : encoder_block_cases()) {
+    EXPECT_EQ(!op_case->implementations(GetParam().info).empty(), takes_blocks) << op_case->name();
+  }
+}
+
 // Whether a device takes a block does not depend on the batch, so that an image's result does not either.
 TEST_P(EncoderBlockTest, TheBatchDecidesNothing) {
   for (const size_t tokens : {56, 57}) {

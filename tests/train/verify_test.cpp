@@ -14,13 +14,16 @@ class VerifyTest : public DeviceTest {
   /// A bundle of the reference data; skips where it is not there.
   io::Bundle bundle(const std::string& name) { return io::read_bundle(reference_dir() / (name + ".safetensors")); }
   void check(const std::string& name) {
-    const train::Verification result = train::verify(device(), bundle(name));
-    expect_within(result.logits);
-    expect_within(result.loss);
-    expect_within(result.adam1);
-    expect_within(result.losses);
-    for (const train::Deviation& gradient : result.gradients) expect_within(gradient);
-    EXPECT_TRUE(result.ok());
+    for (const bool fuse : {true, false}) {
+      SCOPED_TRACE(fuse ? "fused" : "plain");
+      const train::Verification result = train::verify(device(), bundle(name), fuse);
+      expect_within(result.logits);
+      expect_within(result.loss);
+      expect_within(result.adam1);
+      expect_within(result.losses);
+      for (const train::Deviation& gradient : result.gradients) expect_within(gradient);
+      EXPECT_TRUE(result.ok());
+    }
   }
   static void expect_within(const train::Deviation& deviation) {
     EXPECT_TRUE(deviation.ok()) << deviation.name << ": " << deviation.error << ", limit " << deviation.limit;
