@@ -70,7 +70,7 @@ size_t slice_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
 Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, bool masked, std::string_view entry) {
   const DeviceCaps& caps = queue.device().caps();
   const bool wide = has_wide_registers(caps);
-  const auto key = fmt::format("{}x{}x{}x{}_{}", shape.batch, shape.tokens, shape.heads, shape.dim, shape.mlp_dim);
+  const auto key = fmt::format("{}x{}x{}x{}x{}", shape.batch, shape.tokens, shape.heads, shape.dim, shape.mlp_dim);
   const RegisterTile& tile = register_tile(choose_implementation(queue.device(), {std::string(op), key}, [&] {
     return register_tile_candidates(caps, refuse_encoder_block(caps, shape));
   }));

@@ -19,7 +19,8 @@ struct RegisterTile {
 };
 
 /// The tiles that the tuner chooses from. Untuned, a device takes the first, or the second if its registers are wide.
-/// They differ in bits in the forms nt and nn alone, and there only where the inner size exceeds the chunk of one.
+/// They differ in bits in the forms nt and nn alone, and there only where the inner size exceeds 256: wider tiles take
+/// shorter chunks of it (cl/common/register_tile.h).
 inline constexpr std::array<RegisterTile, 9> register_tiles = {{
     {"tile_6x16", 6, 1},  // 12 sums, 2 columns and a broadcast in 16 registers of 8 floats (AVX2)
     {"tile_6x64", 6, 4},  // 24 sums, 4 columns and a broadcast in 32 registers of 16 floats (AVX-512)

@@ -11,6 +11,7 @@
 #include "vitcl/backend/error.hpp"
 #include "vitcl/ops/add.hpp"
 #include "vitcl/ops/attention.hpp"
+#include "vitcl/ops/encoder_block.hpp"
 #include "vitcl/ops/gelu.hpp"
 #include "vitcl/ops/layer_norm.hpp"
 #include "vitcl/ops/linear.hpp"
@@ -53,9 +54,9 @@ class TrialTensors {
   explicit TrialTensors(Queue& queue) : queue_(queue) {}
 
   Tensor scratch(size_t bytes) { return Tensor::empty(queue_.device(), {bytes / sizeof(float) + 1}); }
-  Tensor input(Shape shape) {
+  Tensor input(Shape shape, float bound = 1) {
     std::vector<float> values(shape.elements());
-    for (float& value : values) value = random_.uniform(-1, 1);
+    for (float& value : values) value = random_.uniform(-bound, bound);
     return filled(std::move(shape), values);
   }
   Tensor result(Shape shape) {
@@ -98,6 +99,31 @@ Trial try_attention(Queue& queue, const OpShape& key) {
   return {[=, &queue] {
             attention_forward(queue, qkv, options, out, logsumexp);
             attention_backward(queue, dout, qkv, out, logsumexp, options, overwrite, dqkv, workspace);
+          },
+          tensors.results};
+}
+
+Trial try_encoder_block(Queue& queue, const OpShape& key) {
+  const auto sizes = sizes_of(key, 5);
+  const size_t batch = sizes[0], tokens = sizes[1], dim = sizes[3];
+  const EncoderBlockShape shape{batch, tokens, tokens, sizes[2], dim, sizes[4]};
+  TrialTensors tensors(queue);
+  const Tensor x = tensors.input({batch, tokens, dim}), dy = tensors.input({batch, tokens, dim});
+  const Tensor y = tensors.result({batch, tokens, dim}), dx = tensors.result({batch, tokens, dim});
+  BlockTensors parameters, gradients;
+  for (size_t p = 0; p < block_parameter_count; ++p) {
+    const Shape wanted = block_parameter_shape(shape, static_cast<BlockParameter>(p));
+    if (wanted.elements() == 0) continue;
+    parameters[p] = tensors.input(wanted, 1 / std::sqrt(static_cast<float>(dim)));
+    gradients[p] = tensors.result(wanted);
+  }
+  const Tensor saved = tensors.scratch(encoder_block_saved_elements(shape) * sizeof(float));
+  const Tensor workspace = tensors.scratch(encoder_block_workspace_bytes(queue.device().caps(), shape));
+  const EncoderBlockOptions options{.scale = 1 / std::sqrt(static_cast<float>(dim))};
+  return {[=, &queue] {
+            encoder_block_forward(queue, shape, options, x, parameters, y, saved, workspace);
+            encoder_block_backward(queue, shape, options, dy, x, parameters, saved, overwrite, dx, overwrite, gradients,
+                                   workspace);
           },
           tensors.results};
 }
@@ -150,7 +176,8 @@ struct TriedOp {
   std::string_view op, plain;
   Trial (*make)(Queue&, const OpShape&);
 };
-constexpr std::array<TriedOp, 6> tried_ops = {{{"gemm", "local_tile", try_gemm},
+constexpr std::array<TriedOp, 7> tried_ops = {{{"gemm", "local_tile", try_gemm},
+                                               {"encoder_block", "tile_6x16", try_encoder_block},
                                                {"attention", "work_group", try_attention},
                                                {"layer_norm", "work_group", try_layer_norm},
                                                {"bias", "blocks", try_bias},

@@ -204,18 +204,35 @@ TEST_P(TunedDeviceTest, AStepsChoicesAreToldWithoutCompiling) {
                                         "layer_norm", "patch_embed", "pool"}));
 }
 
+// What the tuner does not try may not matter, whatever a step is made of.
+TEST_P(TunedDeviceTest, NearlyAllOfAStepCanBeTried) {
+  for (const bool fuse : {false, true}) {
+    train::TrainConfig article;
+    article.fuse = fuse;
+    double share = 0;
+    for (const StepChoice& choice : train::step_choices(GetParam().info, article)) {
+      if (!ops::plain_implementation(choice.key.op).empty()) share += choice.share;
+    }
+    EXPECT_GT(share, 0.99) << "fuse " << fuse;
+  }
+}
+
 // What the tuner asks for is what a run on the device takes.
 TEST_P(TunedDeviceTest, AStepTakesWhatIsAskedFor) {
-  ImplementationNames asked;
-  for (const StepChoice& choice : train::step_choices(GetParam().info, tiny_config())) {
-    const std::string plain(ops::plain_implementation(choice.key.op));
-    if (!plain.empty()) asked[choice.key] = plain;
+  for (const bool fuse : {false, true}) {
+    train::TrainConfig config = tiny_config();
+    config.fuse = fuse;
+    ImplementationNames asked;
+    for (const StepChoice& choice : train::step_choices(GetParam().info, config)) {
+      const std::string plain(ops::plain_implementation(choice.key.op));
+      if (!plain.empty()) asked[choice.key] = choice.key.op == "encoder_block" ? "tile_4x16" : plain;
+    }
+    device().choices().ask(asked);
+    train::Trainer trainer(device(), config, tiny_data());
+    const ImplementationNames taken = device().choices().names();
+    device().choices().ask({});
+    for (const auto& [key, name] : asked) EXPECT_EQ(taken.at(key), name) << key.op << " " << key.shape;
   }
-  device().choices().ask(asked);
-  train::Trainer trainer(device(), tiny_config(), tiny_data());
-  const ImplementationNames taken = device().choices().names();
-  device().choices().ask({});
-  for (const auto& [key, name] : asked) EXPECT_EQ(taken.at(key), name) << key.op << " " << key.shape;
 }
 
 TEST_P(TunedDeviceTest, ACandidateIsHeldToThePlainOne) {
