@@ -183,7 +183,7 @@ inline CaseList encoder_block_cases() {
                                        {13, 101, 2, 4, 24, {.first_row_only = true, .mask = all}},
                                        {100, 50, 3, 4, 31},
                                        {800, 2, 1, 5, 9},
-                                       {3, 3, 2, 128, 530},
+                                       {3, 7, 4, 64, 530},
                                        {2, 7, 1, 64, 65, {.qkv_bias = true}},
                                        {100, 17, 8, 8, 128},
                                        {100, 17, 8, 8, 128, {.first_row_only = true}}});
