@@ -83,8 +83,8 @@ Command add_devices(CLI::App& root) {
   CLI::App* app = root.add_subcommand("devices", "List the OpenCL devices of this machine");
   CLI::Option* explain = app->add_flag("--explain", options->explain,
                                        "show which implementation each op of a training step uses, and why");
-  options->flags.add(*app, {"model", "batch-size"});
-  for (const char* name : {"--model", "--batch-size"}) app->get_option(name)->needs(explain);
+  options->flags.add(*app, {"model", "batch-size", "fuse"});
+  for (const char* name : {"--model", "--batch-size", "--fuse"}) app->get_option(name)->needs(explain);
   add_json(*app, *options);
   return {app, [options] { return run(*options); }};
 }

@@ -32,9 +32,10 @@ class Tune : public ProgramTest {
     config.batch_size = 8;
     return config;
   }
+  /// Of plain layers, which compile in a moment.
   static Arguments small_tune() {
-    return {"tune", "--patch-size", "14", "--dim",        "8", "--depth", "1", "--heads",
-            "2",    "--mlp-dim",    "8",  "--batch-size", "8"};
+    return {"tune", "--patch-size", "14", "--dim",        "8", "--depth", "1",  "--heads",
+            "2",    "--mlp-dim",    "8",  "--batch-size", "8", "--fuse",  "off"};
   }
   /// Saves an implementation other than the shipped one for every choice of small_run() that has one, as if the tuner
   /// had found it: the plain one, or that which `which` picks.
@@ -132,6 +133,9 @@ TEST_F(Tune, ExplainTakesAModel) {
   const Result result = program.run({"devices", "--explain", "--model", "tiny", "--batch-size", "2"});
   ASSERT_EQ(result.code, 0) << result;
   EXPECT_TRUE(says(result.out, {"tiny with batch size 2", "2x197x3x64"}));
+  const Result plain = program.run({"devices", "--explain", "--fuse", "off"});
+  EXPECT_TRUE(says(plain.out, {"attention     100x17x8x8"}));
+  EXPECT_EQ(plain.out.find("encoder_block"), std::string::npos) << plain;
   EXPECT_TRUE(says(result.out, {"refused: attention head_lanes"})) << "too long for it anywhere";
 }
 
@@ -145,6 +149,7 @@ TEST_F(Tune, EveryMistakeIsAUsageError) {
                                      {"tune", "--batch-size", "0"},
                                      {"train", "--tune", "later"},
                                      {"devices", "--model", "tiny"},
+                                     {"devices", "--fuse", "off"},
                                      {"devices", "--explain", "--batch-size", "0"}}) {
     const Result result = program.run(arguments);
     EXPECT_EQ(result.code, 2) << testing::PrintToString(arguments) << result;
