@@ -1,4 +1,5 @@
 """Starts vitcl's benchmarks and those of the others, and takes turns between them."""
+import contextlib
 import json
 import os
 import re
@@ -84,7 +85,8 @@ class Peer:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended by itself, its last request unread
+            self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
 

@@ -108,6 +108,7 @@ class Programs(unittest.TestCase):
 
     def test_a_peer_that_ends_is_named(self):
         with Peer(sys.executable, self.script("import no_such_module\n")) as peer:
+            peer.process.wait(60)
             with self.assertRaisesRegex(Failure, "peer.py"):
                 peer.ask(n=1)
 

@@ -1,4 +1,5 @@
 // Times recorded training steps, exactly those that `vitcl train` replays, on random images. Prints one line of JSON.
+// As there, what the tuner found earlier decides the implementations, unless --tune off.
 //
 //   vitcl_train_bench [--steps N] [--repeats N] [--peak] [--profile] [--batch N] [OPTIONS OF vitcl train]
 //
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <nlohmann/json.hpp>
@@ -19,6 +21,7 @@
 #include "fma_peak.hpp"
 #include "step_bench.hpp"
 #include "vitcl/backend/error.hpp"
+#include "vitcl/backend/tuning_store.hpp"
 
 namespace vitcl::bench {
 namespace {
@@ -71,20 +74,29 @@ double executed_gflop(const std::vector<KernelProfile>& profile, const Amount& a
   return 1e-9 * flops / static_cast<double>(amount.steps * amount.repeats);
 }
 
+Device open_device(const Options& options) {
+  if (options.config.tune == train::TuneMode::search) throw UsageError("--tune search: call `vitcl tune` first");
+  const DeviceInfo info = select_device(options.config.device);
+  DeviceOptions wanted{.profile = options.profile};
+  if (options.config.tune == train::TuneMode::load) wanted.implementations = TuningStore().load(info).names();
+  return Device(info, wanted);
+}
+
 nlohmann::ordered_json measure(const Options& options, std::chrono::steady_clock::time_point process_start) {
-  Device device(select_device(options.config.device), {.profile = options.profile});
+  Device device = open_device(options);
   Workload work(device, options.config);
   const size_t resident_before = peak_resident_bytes();
   Steps training = work.training();
   training.run({.steps = 1, .repeats = 1});
   const std::chrono::duration<double> first_step = std::chrono::steady_clock::now() - process_start;
-  training.run({.steps = 4, .repeats = 1});
+  const size_t warm_up = std::min<size_t>(options.amount.steps, 4);
+  training.run({.steps = warm_up, .repeats = 1});
   if (options.profile) device.queue().reset_profile();
   const Timing train = training.run(options.amount);
   const size_t resident_after = peak_resident_bytes();
   const std::vector<KernelProfile> profile = device.queue().profile();
   Steps inference = work.inference();
-  inference.run({.steps = 5, .repeats = 1});
+  inference.run({.steps = warm_up, .repeats = 1});
   const Timing infer = inference.run(options.amount);
 
   const double gflop = 1e-9 * work.counted_flops();
