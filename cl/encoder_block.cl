@@ -7,7 +7,7 @@
 // (images, tokens, dim). Where nobody reads but the first row of each image (`queries` is 1, else it is `tokens`),
 // everything behind the keys and values is computed for these rows alone, and y is (images, queries, dim).
 //
-// Backward, a work-item also sums the gradients of all parameters over its images: its slice.
+// Backward, a work-item also sums the gradients of all parameters over its images: its slice of the batch.
 //
 // Macros, see common/register_tile.h and common/head_lanes.h:
 //   ROWS, VECTORS  the register tile
@@ -54,13 +54,17 @@ static inline void linear_backward_weights(const __global float* dy, int dy_row,
   }
 }
 
-// gelu = gelu(slope) and slope = its derivative there, elementwise.
-static inline void gelu_in_place(__global float* gelu, __global float* slope, int count) {
+// gelu = gelu(x) and, where it is not null, slope = its derivative there, elementwise; either may be x.
+static inline void gelu_elements(const __global float* x, __global float* gelu, __global float* slope, int count) {
   for (int i = 0; i < count; i += 16) {
-    float16 derivative;
-    const float16 value = vitcl_gelu16_with_derivative(load_features(slope, i, count), &derivative);
-    store_features(value, gelu, i, count);
-    store_features(derivative, slope, i, count);
+    const float16 value = load_features(x, i, count);
+    if (slope) {
+      float16 derivative;
+      store_features(vitcl_gelu16_with_derivative(value, &derivative), gelu, i, count);
+      store_features(derivative, slope, i, count);
+    } else {
+      store_features(vitcl_gelu16(value), gelu, i, count);
+    }
   }
 }
 
@@ -102,31 +106,32 @@ static inline void forward_group(const Block* b, const __global float** w, const
   for (; h.first < h.last; h.first += LANES) attend(&h, s->qkv, mask, s->attended, s->logsumexp);
   linear(s->attended, dim, w[PROJECTION_WEIGHT], w[PROJECTION_BIAS], x, stride * dim, s->residual, dim, live, dim, dim);
   layer_norm_rows(s->residual, w[NORM2_WEIGHT], w[NORM2_BIAS], b->epsilon, normal, s->mean2, s->rstd2, live, dim);
-  linear(normal, dim, w[UP_WEIGHT], w[UP_BIAS], 0, 0, s->slope, mlp_dim, live, dim, mlp_dim);
-  gelu_in_place(s->gelu, s->slope, live * mlp_dim);
+  __global float* inside = s->slope ? s->slope : s->gelu;
+  linear(normal, dim, w[UP_WEIGHT], w[UP_BIAS], 0, 0, inside, mlp_dim, live, dim, mlp_dim);
+  gelu_elements(inside, s->gelu, s->slope, live * mlp_dim);
   linear(s->gelu, mlp_dim, w[DOWN_WEIGHT], w[DOWN_BIAS], s->residual, dim, y, dim, live, mlp_dim, dim);
 }
 
-// Global size: work-items, each with its share of the images.
-VITCL_LANES_KERNEL void encoder_block_forward(const __global float* x, const __global float* norm1_weight,
-                                              const __global float* norm1_bias, const __global float* qkv_weight,
-                                              const __global float* qkv_bias, const __global float* projection_weight,
-                                              const __global float* projection_bias, const __global float* norm2_weight,
-                                              const __global float* norm2_bias, const __global float* up_weight,
-                                              const __global float* up_bias, const __global float* down_weight,
-                                              const __global float* down_bias, const __global uchar* mask,
-                                              __global float* y, __global float* saved, __global float* workspace,
-                                              int batch, int tokens, int queries, int heads, int mlp_dim, int leading,
-                                              float scale, float epsilon, int has_qkv_bias, int group) {
+// Global size: work-items, each with its share of the images and `scratch` floats of the workspace, in which it keeps
+// what backward would read where `saves` is not set.
+VITCL_LANES_KERNEL void encoder_block_forward(
+    const __global float* x, const __global float* norm1_weight, const __global float* norm1_bias,
+    const __global float* qkv_weight, const __global float* qkv_bias, const __global float* projection_weight,
+    const __global float* projection_bias, const __global float* norm2_weight, const __global float* norm2_bias,
+    const __global float* up_weight, const __global float* up_bias, const __global float* down_weight,
+    const __global float* down_bias, const __global uchar* mask, __global float* y, __global float* saved,
+    __global float* workspace, int batch, int tokens, int queries, int heads, int mlp_dim, int leading, float scale,
+    float epsilon, int has_qkv_bias, int group, int scratch, int saves) {
   const int dim = heads * HEAD_DIM;
-  const Block b = {tokens, queries, dim, heads, mlp_dim, leading, scale, epsilon, batch, has_qkv_bias};
+  const Block b = {tokens, queries, dim, heads, mlp_dim, leading, scale, epsilon, has_qkv_bias};
   const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
                                          projection_weight, projection_bias, norm2_weight, norm2_bias,
                                          up_weight,         up_bias,         down_weight,  down_bias};
   const Share share = share_of_item(batch);
-  __global float* normal = workspace + get_global_id(0) * group * tokens * dim;
+  __global float* normal = workspace + get_global_id(0) * scratch;
   for (int image = share.first; image < share.last; image += group) {
-    const Saved s = saved_of(&b, saved, image);
+    Saved s = saves ? saved_of(&b, saved, batch, image) : saved_of(&b, normal + group * tokens * dim, group, 0);
+    if (!saves) s.slope = 0;
     forward_group(&b, w, x + (size_t)image * tokens * dim, mask_of(&b, mask, image), &s, normal,
                   y + (size_t)image * queries * dim, min(group, share.last - image));
   }
@@ -173,35 +178,43 @@ static inline void backward_group(const Block* b, const __global float** w, cons
   add_rows(dx, stride, t->dresidual, live, dim);
 }
 
-// Global size: slices. Work-item s writes the parameters' gradients, summed over its share of the images, to slice s.
+// Global size: slices. A work-item sums the parameters' gradients over its share of the images: the first one into the
+// gradients themselves (+ what they hold), the others each into one of `slices`.
 VITCL_LANES_KERNEL void encoder_block_backward(
     const __global float* dy, const __global float* x, const __global float* norm1_weight,
     const __global float* norm1_bias, const __global float* qkv_weight, const __global float* qkv_bias,
     const __global float* projection_weight, const __global float* projection_bias, const __global float* norm2_weight,
     const __global float* norm2_bias, const __global float* up_weight, const __global float* up_bias,
     const __global float* down_weight, const __global float* down_bias, const __global uchar* mask,
-    __global float* saved, __global float* dx, __global float* slices, __global float* workspace, int batch, int tokens,
-    int queries, int heads, int mlp_dim, int leading, float scale, float epsilon, int has_qkv_bias, int group,
-    int has_dx, int accumulate) {
+    __global float* saved, __global float* dx, __global float* dnorm1_weight, __global float* dnorm1_bias,
+    __global float* dqkv_weight, __global float* dqkv_bias, __global float* dprojection_weight,
+    __global float* dprojection_bias, __global float* dnorm2_weight, __global float* dnorm2_bias,
+    __global float* dup_weight, __global float* dup_bias, __global float* ddown_weight, __global float* ddown_bias,
+    __global float* slices, __global float* workspace, int batch, int tokens, int queries, int heads, int mlp_dim,
+    int leading, float scale, float epsilon, int has_qkv_bias, int group, int has_dx, int accumulate,
+    int accumulate_parameters) {
   const int dim = heads * HEAD_DIM;
-  const Block b = {tokens, queries, dim, heads, mlp_dim, leading, scale, epsilon, batch, has_qkv_bias};
+  const Block b = {tokens, queries, dim, heads, mlp_dim, leading, scale, epsilon, has_qkv_bias};
   const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
                                          projection_weight, projection_bias, norm2_weight, norm2_bias,
                                          up_weight,         up_bias,         down_weight,  down_bias};
   const Share share = share_of_item(batch);
-  __global float* g[PARAMETERS];
-  gradients_of(&b, slices, get_global_id(0), g);
+  __global float* g[PARAMETERS] = {dnorm1_weight,      dnorm1_bias,      dqkv_weight,   has_qkv_bias ? dqkv_bias : 0,
+                                   dprojection_weight, dprojection_bias, dnorm2_weight, dnorm2_bias,
+                                   dup_weight,         dup_bias,         ddown_weight,  ddown_bias};
+  const bool first_slice = get_global_id(0) == 0;
+  if (!first_slice) gradients_of(&b, slices, get_global_id(0) - 1, g);
   const Scratch t = scratch_of(&b, workspace, group);
   for (int image = share.first; image < share.last; image += group) {
-    const Saved s = saved_of(&b, saved, image);
+    const Saved s = saved_of(&b, saved, batch, image);
     backward_group(&b, w, dy + (size_t)image * queries * dim, x + (size_t)image * tokens * dim,
-                   mask_of(&b, mask, image), &s, &t, g, image > share.first,
+                   mask_of(&b, mask, image), &s, &t, g, image > share.first || (first_slice && accumulate_parameters),
                    has_dx ? dx + (size_t)image * tokens * dim : 0, accumulate, min(group, share.last - image));
   }
 }
 
-// The gradients from the slices, slice after slice, (+ what the gradients hold). Global size: (chunks, parameters); a
-// work-item sums `chunk` elements of one parameter.
+// Adds the slices to the gradients, slice after slice. Global size: (chunks, parameters); a work-item sums `chunk`
+// elements of one parameter.
 VITCL_LANES_KERNEL void encoder_block_sum_gradients(__global float* slices, __global float* dnorm1_weight,
                                                     __global float* dnorm1_bias, __global float* dqkv_weight,
                                                     __global float* dqkv_bias, __global float* dprojection_weight,
@@ -209,11 +222,11 @@ VITCL_LANES_KERNEL void encoder_block_sum_gradients(__global float* slices, __gl
                                                     __global float* dnorm2_bias, __global float* dup_weight,
                                                     __global float* dup_bias, __global float* ddown_weight,
                                                     __global float* ddown_bias, int slice_count, int heads, int mlp_dim,
-                                                    int has_qkv_bias, int chunk, int accumulate) {
+                                                    int has_qkv_bias, int chunk) {
   __global float* targets[PARAMETERS] = {dnorm1_weight,      dnorm1_bias,      dqkv_weight,   dqkv_bias,
                                          dprojection_weight, dprojection_bias, dnorm2_weight, dnorm2_bias,
                                          dup_weight,         dup_bias,         ddown_weight,  ddown_bias};
-  const Block b = {0, 0, heads * HEAD_DIM, heads, mlp_dim, 0, 0.0f, 0.0f, 0, has_qkv_bias};
+  const Block b = {0, 0, heads * HEAD_DIM, heads, mlp_dim, 0, 0.0f, 0.0f, has_qkv_bias};
   const int parameter = (int)get_global_id(1), size = parameter_size(&b, parameter);
   __global float *first[PARAMETERS], *second[PARAMETERS];
   gradients_of(&b, slices, 0, first);
@@ -221,9 +234,8 @@ VITCL_LANES_KERNEL void encoder_block_sum_gradients(__global float* slices, __gl
   const size_t stride = second[0] - first[0];
   const int begin = (int)get_global_id(0) * chunk, end = min(begin + chunk, size);
   for (int i = begin; i < end; i += 16) {
-    float16 sum = load_features(first[parameter], i, end);
-    for (int s = 1; s < slice_count; ++s) sum += load_features(first[parameter] + s * stride, i, end);
-    if (accumulate) sum += load_features(targets[parameter], i, end);
+    float16 sum = load_features(targets[parameter], i, end);
+    for (int s = 0; s < slice_count; ++s) sum += load_features(first[parameter] + s * stride, i, end);
     store_features(sum, targets[parameter], i, end);
   }
 }

@@ -6,7 +6,7 @@ typedef struct {
   int tokens, queries, dim, heads, mlp_dim;
   int leading;  // tokens that no mask hides
   float scale, epsilon;
-  int batch, has_qkv_bias;
+  int has_qkv_bias;
 } Block;
 
 // The parameters, in the order in which a slice holds their gradients. Weights are (out, in), row-major.
@@ -63,7 +63,7 @@ static inline Share share_of_item(int batch) {
   return share;
 }
 
-// What forward leaves for backward, in this order, each over all images.
+// What forward makes and backward reads, in this order, each over all images.
 typedef struct {
   __global float *mean1, *rstd1;  // (images, tokens)
   __global float* qkv;            // (images, tokens, 3 dim)
@@ -71,28 +71,29 @@ typedef struct {
   __global float* attended;       // (images, queries, dim): attention's output
   __global float* residual;       // (images, queries, dim): r
   __global float *mean2, *rstd2;  // (images, queries)
-  __global float *gelu, *slope;   // (images, queries, mlp_dim): the GELU and its derivative
+  __global float *gelu, *slope;   // (images, queries, mlp_dim): the GELU and its derivative; slope may be null
 } Saved;
 
-// Where the part of `image` lies in a tensor of `size` floats an image, which starts at *rest; *rest moves behind it.
-static inline __global float* part_of(const Block* b, __global float** rest, int image, int size) {
+// Where the part of `image` lies in a tensor of `size` floats for each of `images`, which starts at *rest; *rest moves
+// behind it.
+static inline __global float* part_of(__global float** rest, int images, int image, int size) {
   __global float* part = *rest + (size_t)image * size;
-  *rest += (size_t)b->batch * size;
+  *rest += (size_t)images * size;
   return part;
 }
 
-static inline Saved saved_of(const Block* b, __global float* rest, int image) {
+static inline Saved saved_of(const Block* b, __global float* rest, int images, int image) {
   Saved s;
-  s.mean1 = part_of(b, &rest, image, b->tokens);
-  s.rstd1 = part_of(b, &rest, image, b->tokens);
-  s.qkv = part_of(b, &rest, image, b->tokens * 3 * b->dim);
-  s.logsumexp = part_of(b, &rest, image, b->heads * b->queries);
-  s.attended = part_of(b, &rest, image, b->queries * b->dim);
-  s.residual = part_of(b, &rest, image, b->queries * b->dim);
-  s.mean2 = part_of(b, &rest, image, b->queries);
-  s.rstd2 = part_of(b, &rest, image, b->queries);
-  s.gelu = part_of(b, &rest, image, b->queries * b->mlp_dim);
-  s.slope = part_of(b, &rest, image, b->queries * b->mlp_dim);
+  s.mean1 = part_of(&rest, images, image, b->tokens);
+  s.rstd1 = part_of(&rest, images, image, b->tokens);
+  s.qkv = part_of(&rest, images, image, b->tokens * 3 * b->dim);
+  s.logsumexp = part_of(&rest, images, image, b->heads * b->queries);
+  s.attended = part_of(&rest, images, image, b->queries * b->dim);
+  s.residual = part_of(&rest, images, image, b->queries * b->dim);
+  s.mean2 = part_of(&rest, images, image, b->queries);
+  s.rstd2 = part_of(&rest, images, image, b->queries);
+  s.gelu = part_of(&rest, images, image, b->queries * b->mlp_dim);
+  s.slope = part_of(&rest, images, image, b->queries * b->mlp_dim);
   return s;
 }
 

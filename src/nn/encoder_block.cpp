@@ -20,8 +20,10 @@ LayerPlan EncoderBlock::plan(const DeviceCaps& caps, const std::vector<Shape>& i
   LayerPlan plan;
   plan.output = config_.first_row_only ? Shape{s.batch, s.dim} : inputs[0];
   plan.saved = {{"activations", {ops::encoder_block_saved_elements(s)}}};
+  plan.saves_for_backward_only = true;
   plan.backward_reads_inputs = true;
   plan.workspace_bytes = ops::encoder_block_workspace_bytes(caps, s);
+  plan.unsaved_workspace_bytes = ops::encoder_block_unsaved_workspace_bytes(caps, s);
   const auto products = ops::encoder_block_products(s);
   plan.forward_flops = products.linear + products.attention;
   plan.input_gradient_flops = products.linear + 2.5 * products.attention;
@@ -52,7 +54,8 @@ ops::BlockTensors EncoderBlock::tensors(const std::vector<Tensor>& parameters) c
 
 void EncoderBlock::forward(Queue& queue, const ForwardArgs& args) const {
   ops::encoder_block_forward(queue, shape(args.inputs[0].shape()), options(args.inputs), args.inputs[0],
-                             tensors(args.parameters), args.output, args.saved[0], args.workspace);
+                             tensors(args.parameters), args.output, args.saved.empty() ? Tensor() : args.saved[0],
+                             args.workspace);
 }
 
 void EncoderBlock::backward(Queue& queue, const BackwardArgs& args) const {

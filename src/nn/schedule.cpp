@@ -33,6 +33,10 @@ class Scheduler {
       find_what_runs_backward();
       order_backward();
     }
+    runs_again_.resize(count_);
+    for (const Step& step : schedule_.steps) {
+      if (step.pass == Pass::again) runs_again_[step.node] = true;
+    }
     for (now_ = 0; now_ < schedule_.steps.size(); ++now_) place(schedule_.steps[now_]);
     for (const auto& kept : graph_.kept()) read(scheduled(kept.id).forward);
     schedule_.memory = plan_memory(schedule_.slots, caps_.buffer_alignment);
@@ -137,12 +141,20 @@ class Scheduler {
 
   void place(Step& step) {
     const auto& s = scheduled(step.node);
-    if (s.plan.workspace_bytes > 0) step.workspace = new_slot(s.plan.workspace_bytes);
+    const bool unsaved = step.pass != Pass::backward && !saves(step.node, step.pass);
+    const size_t scratch = unsaved ? s.plan.unsaved_workspace_bytes : s.plan.workspace_bytes;
+    if (scratch > 0) step.workspace = new_slot(scratch);
     if (step.pass == Pass::backward) {
       place_backward(step.node);
     } else {
       place_forward(step.node, step.pass);
     }
+  }
+
+  // Whether a forward pass leaves what its layer saves.
+  bool saves(size_t i, Pass pass) const {
+    const auto& s = schedule_.nodes[i];
+    return !s.plan.saves_for_backward_only || pass == Pass::again || (s.runs_backward && !runs_again_[i]);
   }
 
   void place_forward(size_t i, Pass pass) {
@@ -154,8 +166,10 @@ class Scheduler {
     const bool in_place = pass == Pass::again && std::ranges::binary_search(cuts_, i);
     if (in_place) read_value(s.forward);
     Results results{in_place ? *s.forward.value : new_slot(s.shape.elements() * sizeof(float)), {}};
-    for (const auto& saved : s.plan.saved) {
-      results.saved.push_back(new_slot(saved.shape.elements() * size_of(saved.dtype)));
+    if (saves(i, pass)) {
+      for (const auto& saved : s.plan.saved) {
+        results.saved.push_back(new_slot(saved.shape.elements() * size_of(saved.dtype)));
+      }
     }
     s.backward = results;
     if (pass == Pass::forward) s.forward = std::move(results);
@@ -219,6 +233,7 @@ class Scheduler {
   std::vector<size_t> cuts_;
   size_t now_ = 0;  // the step at hand, or their number behind the last
   std::vector<std::vector<size_t>> consumers_;
+  std::vector<bool> runs_again_;
   std::vector<size_t> givers_;  // the node whose backward defined this node's gradient
   Schedule schedule_;
 };

@@ -50,21 +50,26 @@ size_t slice_count(size_t batch) {
   return slices;
 }
 
-size_t images_per_item(size_t batch, size_t items) { return divide_up(batch, items); }
+// Images that each of the work-items passes through the block together.
+size_t group_of(const EncoderBlockShape& s, size_t items) { return group_size(s, divide_up(s.batch, items)); }
 
-size_t forward_scratch(const DeviceCaps& caps, const EncoderBlockShape& s) {
-  const size_t items = forward_items(caps, s);
-  return items * group_size(s, images_per_item(s.batch, items)) * s.tokens * s.dim;
+// Floats of scratch of a work-item forward: of normalised rows and, where nothing is saved, of all else but GELU's
+// derivative for one group.
+size_t forward_scratch(const DeviceCaps& caps, const EncoderBlockShape& s, bool saves) {
+  EncoderBlockShape group = s;
+  group.batch = group_of(s, forward_items(caps, s));
+  const size_t normal = group.batch * s.tokens * s.dim;
+  return normal + (saves ? 0 : encoder_block_saved_elements(group) - group.batch * s.queries * s.mlp_dim);
 }
 
 size_t backward_scratch(const EncoderBlockShape& s) {
-  const size_t slices = slice_count(s.batch), group = group_size(s, images_per_item(s.batch, slices));
-  return slices * group * s.tokens * (3 * s.dim + std::max(3 * s.dim, s.mlp_dim));
+  const size_t slices = slice_count(s.batch);
+  return slices * group_of(s, slices) * s.tokens * (3 * s.dim + std::max(3 * s.dim, s.mlp_dim));
 }
 
-// Bytes of the parameters' gradients in slices; the scratch lies behind them.
+// Bytes of the parameters' gradients in all slices but the first, which needs none; the scratch lies behind them.
 size_t slice_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
-  return align_up(slice_count(s.batch) * parameter_elements(s) * sizeof(float), caps.buffer_alignment);
+  return align_up((slice_count(s.batch) - 1) * parameter_elements(s) * sizeof(float), caps.buffer_alignment);
 }
 
 Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, bool masked, std::string_view entry) {
@@ -108,8 +113,7 @@ void check_parameters(const EncoderBlockShape& s, const BlockTensors& tensors, s
   }
 }
 
-void check(const DeviceCaps& caps, const EncoderBlockShape& s, const Tensor& x, const BlockTensors& parameters,
-           const Tensor& saved, const Tensor& workspace) {
+void check(const DeviceCaps& caps, const EncoderBlockShape& s, const Tensor& x, const BlockTensors& parameters) {
   if (s.heads == 0 || s.dim % s.heads != 0 || (s.queries != s.tokens && s.queries != 1)) {
     throw ShapeError(fmt::format("[{}] dim {} must be a multiple of {} heads, and the {} queries 1 or the {} tokens",
                                  op, s.dim, s.heads, s.queries, s.tokens));
@@ -118,8 +122,6 @@ void check(const DeviceCaps& caps, const EncoderBlockShape& s, const Tensor& x, 
   expect_filled(op, "x", x);
   expect_shape(op, "x", x, {s.batch, s.tokens, s.dim}, "to be computed with");
   check_parameters(s, parameters, "");
-  expect_bytes(op, "saved", saved, encoder_block_saved_elements(s) * sizeof(float));
-  expect_bytes(op, "workspace", workspace, encoder_block_workspace_bytes(caps, s));
 }
 
 /// Calls launch(arguments...) with the parameters, as kernels take them.
@@ -129,19 +131,19 @@ void with_tensors(const BlockTensors& t, const Tensor& instead_of_qkv_bias, cons
   launch(t[0], t[1], t[2], qkv_bias, t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11]);
 }
 
-void sum_slices(Queue& queue, const EncoderBlockShape& s, bool masked, const Buffer& slices,
-                const BlockTensors& targets, GradMode mode) {
+void add_slices(Queue& queue, const EncoderBlockShape& s, bool masked, const Buffer& slices, size_t count,
+                const BlockTensors& targets) {
   constexpr size_t chunk = 1024;
   const size_t longest = s.dim * std::max(3 * s.dim, s.mlp_dim);
-  const auto elements = static_cast<double>(parameter_elements(s)), parts = static_cast<double>(slice_count(s.batch));
+  const auto elements = static_cast<double>(parameter_elements(s)), parts = static_cast<double>(count);
   with_tensors(targets, targets[0], [&](const auto&... d) {
     queue.launch(block_kernel(queue, s, masked, "encoder_block_sum_gradients"),
                  {{divide_up(longest, chunk), block_parameter_count},
                   {1, 1},
                   elements * parts,
-                  sizeof(float) * elements * (parts + 1)},
-                 slices, d..., to_int(op, "slices", slice_count(s.batch)), to_int(op, "heads", s.heads),
-                 to_int(op, "mlp_dim", s.mlp_dim), int32_t{s.qkv_bias}, static_cast<int32_t>(chunk), accumulates(mode));
+                  sizeof(float) * elements * (parts + 2)},
+                 slices, d..., to_int(op, "slices", count), to_int(op, "heads", s.heads),
+                 to_int(op, "mlp_dim", s.mlp_dim), int32_t{s.qkv_bias}, static_cast<int32_t>(chunk));
   });
 }
 
@@ -185,27 +187,37 @@ size_t encoder_block_saved_elements(const EncoderBlockShape& s) {
 }
 
 size_t encoder_block_workspace_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
-  return std::max(sizeof(float) * forward_scratch(caps, s), slice_bytes(caps, s) + sizeof(float) * backward_scratch(s));
+  const size_t forward = forward_items(caps, s) * forward_scratch(caps, s, true);
+  return std::max(sizeof(float) * forward, slice_bytes(caps, s) + sizeof(float) * backward_scratch(s));
+}
+
+size_t encoder_block_unsaved_workspace_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
+  return sizeof(float) * forward_items(caps, s) * forward_scratch(caps, s, false);
 }
 
 void encoder_block_forward(Queue& queue, const EncoderBlockShape& s, const EncoderBlockOptions& options,
                            const Tensor& x, const BlockTensors& parameters, const Tensor& y, const Tensor& saved,
                            const Tensor& workspace) {
   const DeviceCaps& caps = queue.device().caps();
-  check(caps, s, x, parameters, saved, workspace);
+  const bool saves{saved};
+  check(caps, s, x, parameters);
+  if (saves) expect_bytes(op, "saved", saved, encoder_block_saved_elements(s) * sizeof(float));
+  expect_bytes(op, "workspace", workspace,
+               saves ? encoder_block_workspace_bytes(caps, s) : encoder_block_unsaved_workspace_bytes(caps, s));
   expect_bytes(op, "y", y, s.batch * s.queries * s.dim * sizeof(float));
   const Mask mask = check_mask(s, options.mask);
   const size_t items = forward_items(caps, s);
   const BlockProducts products = encoder_block_products(s);
-  const double moved = sizeof(float) * static_cast<double>(encoder_block_saved_elements(s) + 2 * x.elements());
+  const size_t left = saves ? encoder_block_saved_elements(s) : 0;
+  const double moved = sizeof(float) * static_cast<double>(left + 2 * x.elements());
   with_tensors(parameters, x, [&](const auto&... p) {
     queue.launch(block_kernel(queue, s, mask.tensor != nullptr, "encoder_block_forward"),
                  {{items}, {1}, products.linear + products.attention, moved}, x, p...,
-                 mask.tensor == nullptr ? x.buffer() : mask.tensor->buffer(), y, saved, workspace,
+                 mask.tensor == nullptr ? x.buffer() : mask.tensor->buffer(), y, saves ? saved : workspace, workspace,
                  to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
                  to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
-                 options.scale, options.epsilon, int32_t{s.qkv_bias},
-                 to_int(op, "images", group_size(s, images_per_item(s.batch, items))));
+                 options.scale, options.epsilon, int32_t{s.qkv_bias}, to_int(op, "images", group_of(s, items)),
+                 to_int(op, "scratch", forward_scratch(caps, s, saves)), int32_t{saves});
   });
 }
 
@@ -213,28 +225,31 @@ void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const Enco
                             const Tensor& dy, const Tensor& x, const BlockTensors& parameters, const Tensor& saved,
                             GradMode input_mode, const Tensor& dx, GradMode parameter_mode,
                             const BlockTensors& gradients, const Tensor& workspace) {
-  check(queue.device().caps(), s, x, parameters, saved, workspace);
+  check(queue.device().caps(), s, x, parameters);
+  expect_bytes(op, "saved", saved, encoder_block_saved_elements(s) * sizeof(float));
+  expect_bytes(op, "workspace", workspace, encoder_block_workspace_bytes(queue.device().caps(), s));
   expect_bytes(op, "dy", dy, s.batch * s.queries * s.dim * sizeof(float));
   if (dx) expect_shape(op, "dx", dx, x.shape(), "like x");
   check_parameters(s, gradients, "d");
   const Mask mask = check_mask(s, options.mask);
   const bool masked = mask.tensor != nullptr;
   const size_t slices = slice_count(s.batch), bytes = slice_bytes(queue.device().caps(), s);
-  const Buffer sums = workspace.buffer().slice(0, bytes);
   const Buffer scratch = workspace.buffer().slice(bytes, backward_scratch(s) * sizeof(float));
+  const Buffer sums = slices == 1 ? scratch : workspace.buffer().slice(0, bytes);
   const BlockProducts products = encoder_block_products(s);
   const double moved = sizeof(float) * static_cast<double>(encoder_block_saved_elements(s) + 3 * x.elements());
   with_tensors(parameters, x, [&](const auto&... p) {
-    queue.launch(block_kernel(queue, s, masked, "encoder_block_backward"),
-                 {{slices}, {1}, 2 * products.linear + 2.5 * products.attention, moved}, dy, x, p...,
-                 masked ? mask.tensor->buffer() : x.buffer(), saved, dx ? dx : x, sums, scratch,
-                 to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
-                 to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
-                 options.scale, options.epsilon, int32_t{s.qkv_bias},
-                 to_int(op, "images", group_size(s, images_per_item(s.batch, slices))), int32_t{bool(dx)},
-                 accumulates(input_mode));
+    with_tensors(gradients, x, [&](const auto&... d) {
+      queue.launch(block_kernel(queue, s, masked, "encoder_block_backward"),
+                   {{slices}, {1}, 2 * products.linear + 2.5 * products.attention, moved}, dy, x, p...,
+                   masked ? mask.tensor->buffer() : x.buffer(), saved, dx ? dx : x, d..., sums, scratch,
+                   to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
+                   to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
+                   options.scale, options.epsilon, int32_t{s.qkv_bias}, to_int(op, "images", group_of(s, slices)),
+                   int32_t{bool(dx)}, accumulates(input_mode), accumulates(parameter_mode));
+    });
   });
-  sum_slices(queue, s, masked, sums, gradients, parameter_mode);
+  if (slices > 1) add_slices(queue, s, masked, sums, slices - 1, gradients);
 }
 
 }  // namespace vitcl::ops

@@ -156,6 +156,21 @@ TEST(Recompute, WhatASegmentHoldsLivesTwiceAndShortly) {
   EXPECT_EQ(step_of(Pass::again, "blocks.2.mlp_down"), s.steps.size()) << "nothing reads it in backward";
 }
 
+TEST(Recompute, AForwardThatNoBackwardFollowsSavesNothing) {
+  const Graph graph = fuse(models::vit_training_graph(models::preset("article")), caps());
+  const auto block = std::ranges::find_if(
+      graph.nodes(), [](const Graph::Node& n) { return n.layer && n.layer->kind() == "EncoderBlock"; });
+  ASSERT_NE(block, graph.nodes().end());
+  const auto saved = [&](const PlanOptions& options) {
+    const Schedule s = make_schedule(graph, caps(), 100, options);
+    const auto& node = s.nodes[static_cast<size_t>(block - graph.nodes().begin())];
+    return std::pair(node.forward.saved.size(), node.backward.saved.size());
+  };
+  EXPECT_EQ(saved({.mode = Mode::training}), std::pair(size_t{1}, size_t{1}));
+  EXPECT_EQ(saved({.mode = Mode::training, .recompute = true}), std::pair(size_t{0}, size_t{1}));
+  EXPECT_EQ(saved({.mode = Mode::inference}), std::pair(size_t{0}, size_t{0}));
+}
+
 TEST(Recompute, KeptValuesAndTheLastSegmentAreNotComputedTwice) {
   Graph graph = models::vit_training_graph(models::preset("article"));
   const size_t kept = graph.find("blocks.2.gelu");

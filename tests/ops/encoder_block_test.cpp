@@ -112,6 +112,25 @@ TEST_P(EncoderBlockTest, AnImageDoesNotDependOnTheOthers) {
   EXPECT_TRUE(std::ranges::equal(alone, std::span(all).last(alone.size())));
 }
 
+// A forward that leaves nothing for backward has the bits of one that does: 13 images of 17 tokens make two groups.
+TEST_P(EncoderBlockTest, WhatIsSavedDoesNotMatterToTheOutput) {
+  for (const bool first_row_only : {false, true}) {
+    const EncoderBlockCase op_case(13, 17, 3, 4, 21, {.first_row_only = first_row_only});
+    if (!runs(op_case) || is_oclgrind(GetParam().info)) GTEST_SKIP() << "the device has no such block, or no time";
+    const Expectation values(op_case, device().caps());
+    OpRun run(device(), values);
+    run.forward();
+    const Tensors& t = run.tensors();
+    const auto saving = download<float>(queue(), t["y"]);
+    queue().zero(t["y"].buffer());
+    const size_t bytes = ops::encoder_block_unsaved_workspace_bytes(device().caps(), op_case.shape());
+    const Tensor workspace = Tensor::empty(device(), {bytes / sizeof(float) + 1});
+    ops::encoder_block_forward(queue(), op_case.shape(), op_case.op_options(t), t["x"], op_case.tensors(t, ""), t["y"],
+                               {}, workspace);
+    EXPECT_EQ(download<float>(queue(), t["y"]), saving);
+  }
+}
+
 // The first rows have the bits that they have among all rows.
 TEST_P(EncoderBlockTest, TheFirstRowDoesNotDependOnWhoReadsTheOthers) {
   const EncoderBlockCase whole(5, 7, 3, 5, 11), first(5, 7, 3, 5, 11, {.first_row_only = true});
@@ -167,6 +186,11 @@ TEST_P(EncoderBlockTest, NamesShapesThatDoNotFit) {
     EXPECT_TRUE(says(forward_error(arguments), {"[encoder_block]"}));
     EXPECT_TRUE(says(backward_error(arguments), {"[encoder_block]"}));
   }
+  const auto unsaved = wrong([&](Arguments& a) {
+    a.saved = {};
+    a.workspace = tensor({1});
+  });
+  EXPECT_TRUE(says(forward_error(unsaved), {"[encoder_block] workspace"}));
   EXPECT_TRUE(says(forward_error(wrong([&](Arguments& a) { a.y = tensor({2, 5, 5}); })), {"[encoder_block] y"}));
   EXPECT_TRUE(says(backward_error(wrong([&](Arguments& a) { a.dy = tensor({2, 5, 5}); })), {"[encoder_block] dy"}));
   EXPECT_TRUE(says(backward_error(wrong([&](Arguments& a) { a.dx = tensor({2, 6, 5}); })), {"[encoder_block] dx"}));

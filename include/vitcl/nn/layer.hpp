@@ -41,6 +41,9 @@ struct SavedSpec {
 struct LayerPlan {
   Shape output;
   std::vector<SavedSpec> saved = {};
+  /// Nothing but backward reads `saved`: a forward that no backward follows gets none, and its own scratch.
+  bool saves_for_backward_only = false;
+  size_t unsaved_workspace_bytes = 0;
   bool backward_reads_inputs = false;
   bool backward_reads_output = false;
   /// The gradient of every input is the output's gradient itself, so that they may share memory; backward then gets

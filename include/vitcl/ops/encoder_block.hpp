@@ -60,7 +60,11 @@ BlockProducts encoder_block_products(const EncoderBlockShape& shape);
 size_t encoder_block_saved_elements(const EncoderBlockShape& shape);
 size_t encoder_block_workspace_bytes(const DeviceCaps& caps, const EncoderBlockShape& shape);
 
-/// Throws UsageError where refuse_encoder_block() has a reason.
+/// Bytes of scratch for a forward that leaves nothing.
+size_t encoder_block_unsaved_workspace_bytes(const DeviceCaps& caps, const EncoderBlockShape& shape);
+
+/// `saved` may be empty: no backward follows, and the workspace is of encoder_block_unsaved_workspace_bytes(). Throws
+/// UsageError where refuse_encoder_block() has a reason.
 void encoder_block_forward(Queue& queue, const EncoderBlockShape& shape, const EncoderBlockOptions& options,
                            const Tensor& x, const BlockTensors& parameters, const Tensor& y, const Tensor& saved,
                            const Tensor& workspace);
