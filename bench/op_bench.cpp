@@ -15,11 +15,11 @@
 #include <string>
 
 #include "all_cases.hpp"
-#include "fma_peak.hpp"
 #include "gemm_products.hpp"
 #include "support/devices.hpp"
 #include "support/force_impl.hpp"
 #include "support/op_run.hpp"
+#include "train/fma_peak.hpp"
 
 namespace vitcl::test {
 namespace {
@@ -42,7 +42,7 @@ struct Measurement {
 double peak_of(const TestDevice& device) {
   static std::map<std::string, double> peaks;
   const auto [entry, is_new] = peaks.try_emplace(device.slug);
-  if (is_new) entry->second = bench::fma_peak(open_device(device));
+  if (is_new) entry->second = train::fma_peak(open_device(device));
   return entry->second;
 }
 

@@ -10,28 +10,51 @@
 // --recompute.
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "fma_peak.hpp"
-#include "step_bench.hpp"
+#include "train/fma_peak.hpp"
+#include "train/step_timing.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/backend/tuning_store.hpp"
 
 namespace vitcl::bench {
 namespace {
 
+using train::Steps, train::Timing, train::Workload;
+
 struct Options {
   train::TrainConfig config;
-  Amount amount{.steps = 40, .repeats = 5};
+  train::Amount amount{.steps = 40, .repeats = 5};
   bool peak = false;
   bool profile = false;
 };
+
+/// A positive number. Throws UsageError naming the option.
+size_t parse_count(std::string_view option, const std::string& text) {
+  size_t count = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || rest != end || count == 0) {
+    throw UsageError(fmt::format("{} takes a positive number, got \"{}\"", option, text));
+  }
+  return count;
+}
+
+/// The most memory of this process that ever was resident, in bytes.
+size_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  constexpr size_t unit = 1024;  // Linux counts KiB
+  return static_cast<size_t>(usage.ru_maxrss) * unit;
+}
 
 Options parse_options(const std::vector<std::string>& arguments) {
   Options options;
@@ -68,7 +91,7 @@ void print_profile(const std::vector<KernelProfile>& profile) {
   }
 }
 
-double executed_gflop(const std::vector<KernelProfile>& profile, const Amount& amount) {
+double executed_gflop(const std::vector<KernelProfile>& profile, const train::Amount& amount) {
   double flops = 0;
   for (const KernelProfile& kernel : profile) flops += kernel.flops;
   return 1e-9 * flops / static_cast<double>(amount.steps * amount.repeats);
@@ -122,7 +145,7 @@ nlohmann::ordered_json measure(const Options& options, std::chrono::steady_clock
     result["executed_gflop_per_step"] = executed_gflop(profile, options.amount);
   }
   if (options.peak) {
-    const double peak = 1e-9 * fma_peak(device);
+    const double peak = 1e-9 * train::fma_peak(device);
     result["peak_gflop_per_second"] = peak;
     result["share_of_peak"] = gflops / peak;
   }

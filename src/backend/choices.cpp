@@ -42,12 +42,15 @@ const Choice* Choices::reuse(const OpShape& key) {
 const Choice& Choices::take(const OpShape& key, Choice choice) {
   Choice& slot = taken_[key];
   choice.flops = slot.flops;
+  choice.bytes = slot.bytes;
   slot = std::move(choice);
   return *(last_ = &slot);
 }
 
-void Choices::count(double flops) {
-  if (last_ != nullptr) last_->flops += flops;
+void Choices::count(double flops, double bytes) {
+  if (last_ == nullptr) return;
+  last_->flops += flops;
+  last_->bytes += bytes;
 }
 
 }  // namespace vitcl

@@ -34,6 +34,11 @@ double flops(const ClblastGemm& p) {
   return 2 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
 }
 
+double bytes(const ClblastGemm& p) {
+  const auto m = static_cast<double>(p.m), n = static_cast<double>(p.n), k = static_cast<double>(p.k);
+  return sizeof(float) * (m * k + k * n + m * n);
+}
+
 void run(Queue::State& state, const ClblastGemm& p, const Buffer& a, const Buffer& b, const Buffer& c) {
   cl_command_queue queue = state.queue();
   cl_event event = nullptr;
@@ -47,15 +52,14 @@ void run(Queue::State& state, const ClblastGemm& p, const Buffer& a, const Buffe
     throw ClError(static_cast<int>(status), "clblast::Gemm", fmt::format("m={} n={} k={}", p.m, p.n, p.k));
   }
   if (event == nullptr) return;
-  const auto m = static_cast<double>(p.m), n = static_cast<double>(p.n), k = static_cast<double>(p.k);
-  state.pending.push_back({"clblast_gemm", cl::Event(event), flops(p), sizeof(float) * (m * k + k * n + m * n)});
+  state.pending.push_back({"clblast_gemm", cl::Event(event), flops(p), bytes(p)});
 }
 
 }  // namespace
 
 void clblast_gemm(Queue& queue, const ClblastGemm& problem, const Buffer& a, const Buffer& b, const Buffer& c) {
   clear_cache_at_close(NativeAccess::state(queue.device()));
-  queue.device().choices().count(flops(problem));
+  queue.device().choices().count(flops(problem), bytes(problem));
   NativeAccess::submit(queue, [problem, a, b, c](Queue::State& state) { run(state, problem, a, b, c); });
 }
 

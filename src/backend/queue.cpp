@@ -97,7 +97,7 @@ void NativeAccess::submit(Queue& queue, Command command) {
 void Queue::launch_with(const Kernel& kernel, const LaunchShape& shape, std::vector<KernelArgument> args) {
   if (std::find(shape.global.begin(), shape.global.end(), 0) != shape.global.end()) return;
   check_shape(kernel.name(), shape, device_.caps());
-  device_.choices().count(shape.flops);
+  device_.choices().count(shape.flops, shape.bytes);
   if (NativeAccess::state(device_).options.dry) return;
   const auto context = fmt::format("kernel {} on {}", kernel.name(), device_.info().name);
   const auto global = range_of(shape.global);

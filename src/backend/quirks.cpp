@@ -48,6 +48,7 @@ void apply_quirks(DeviceInfo& info) {
     // An interpreter that reports every device type at once and times nothing (https://github.com/jrprice/Oclgrind).
     caps.type = DeviceType::cpu;
     caps.profiling_clock_broken = true;
+    caps.interpreter = true;
   }
 }
 

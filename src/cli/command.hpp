@@ -25,6 +25,7 @@ struct Command {
   std::function<int()> run;
 };
 
+Command add_bench(CLI::App& root);
 Command add_devices(CLI::App& root);
 Command add_train(CLI::App& root);
 Command add_eval(CLI::App& root);

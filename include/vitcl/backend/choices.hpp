@@ -34,7 +34,7 @@ struct Choice {
   std::string implementation;
   ChosenBy by = ChosenBy::preference;
   std::vector<Candidate> candidates = {};  ///< in order of preference
-  double flops = 0;                        ///< of the launches that followed
+  double flops = 0, bytes = 0;             ///< of the launches that followed
 };
 
 /// The choices on one device: the implementations that are asked for, and those that ops took. Not thread-safe.
@@ -56,7 +56,7 @@ class Choices {
   /// What was taken for `key` before, or null.
   const Choice* reuse(const OpShape& key);
   const Choice& take(const OpShape& key, Choice choice);
-  void count(double flops);
+  void count(double flops, double bytes);
 
  private:
   ImplementationNames asked_;

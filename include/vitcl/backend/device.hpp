@@ -33,6 +33,7 @@ struct DeviceCaps {
   bool driver_caches_programs = false;  ///< quirk: the driver keeps compiled kernels on disk by itself
   bool small_kernels_only = false;      ///< quirk: the compiler can't digest large unrolled kernels
   bool profiling_clock_broken = false;  ///< quirk: event times mean nothing
+  bool interpreter = false;             ///< quirk: a debugger that interprets kernels; nobody waits for it unasked
 };
 
 /// One row of `vitcl devices`.

@@ -1,10 +1,8 @@
-#include "step_bench.hpp"
+#include "step_timing.hpp"
 
-#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <numeric>
 #include <thread>
@@ -13,20 +11,20 @@
 #include "vitcl/backend/error.hpp"
 #include "vitcl/models/vit.hpp"
 
-namespace vitcl::bench {
+namespace vitcl::train {
 namespace {
 
 constexpr size_t batches = 10;         // the steps go round these
 constexpr size_t steps_before = 1000;  // as if training were under way: Adam's bias corrections are near 1
 
 /// Some bytes that look like pixels, and labels; their values do not matter for the time.
-train::DeviceSamples random_samples(Queue& queue, const models::ViTConfig& model, size_t count) {
+DeviceSamples random_samples(Queue& queue, const models::ViTConfig& model, size_t count) {
   const Shape shape{count, model.channels, model.image_size, model.image_size};
   std::vector<uint8_t> pixels(shape.elements());
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 2654435761U >> 24U);
   std::vector<int32_t> labels(count);
   for (size_t i = 0; i < count; ++i) labels[i] = static_cast<int32_t>(i % model.classes);
-  return train::DeviceSamples::upload(
+  return DeviceSamples::upload(
       queue, shape, pixels, labels,
       {.mean = std::vector(model.channels, 0.1307F), .deviation = std::vector(model.channels, 0.3081F)});
 }
@@ -37,9 +35,9 @@ nn::Parameters initial_parameters(Device& device, const nn::Graph& graph) {
   return parameters;
 }
 
-train::AdamState initial_adam(Device& device, const nn::Parameters& parameters) {
+AdamState initial_adam(Device& device, const nn::Parameters& parameters) {
   const Shape shape = parameters.values().shape();
-  train::AdamState adam{Tensor::empty(device, shape), Tensor::empty(device, shape), {}};
+  AdamState adam{Tensor::empty(device, shape), Tensor::empty(device, shape), {}};
   device.queue().zero(adam.exp_avg.buffer());
   device.queue().zero(adam.exp_avg_sq.buffer());
   return adam;
@@ -56,23 +54,6 @@ double cpu_seconds() {
 }
 
 }  // namespace
-
-size_t parse_count(std::string_view option, const std::string& text) {
-  size_t count = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, count);
-  if (error != std::errc() || rest != end || count == 0) {
-    throw UsageError(fmt::format("{} takes a positive number, got \"{}\"", option, text));
-  }
-  return count;
-}
-
-size_t peak_resident_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  constexpr size_t unit = 1024;  // Linux counts KiB
-  return static_cast<size_t>(usage.ru_maxrss) * unit;
-}
 
 Timing Steps::run(const Amount& amount) {
   Queue& queue = work_.device_.queue();
@@ -98,7 +79,7 @@ Timing Steps::run(const Amount& amount) {
           .idle_share = std::max(0.0, 1 - cpu / (wall * std::thread::hardware_concurrency()))};
 }
 
-Workload::Workload(Device& device, const train::TrainConfig& config)
+Workload::Workload(Device& device, const TrainConfig& config)
     : device_(device),
       batch_(config.batch_size),
       recompute_(config.recompute),
@@ -114,7 +95,7 @@ Workload::Workload(Device& device, const train::TrainConfig& config)
   state_.write_order(device.queue(), order);
   std::vector<ops::StepEntry> table;
   for (size_t i = 0; i < batches; ++i) {
-    table.push_back(train::step_entry(adam_.options, config.lr, steps_before + i, i * batch_));
+    table.push_back(step_entry(adam_.options, config.lr, steps_before + i, i * batch_));
   }
   state_.write_table(device.queue(), table);
 }
@@ -135,4 +116,4 @@ double Workload::counted_flops() const {
   return report.forward_flops + report.backward_flops;
 }
 
-}  // namespace vitcl::bench
+}  // namespace vitcl::train

@@ -1,14 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
-#include <string_view>
 
-#include "train/step_program.hpp"
+#include "step_program.hpp"
 #include "vitcl/nn/plan.hpp"
 #include "vitcl/train/config.hpp"
 
-namespace vitcl::bench {
+namespace vitcl::train {
 
 /// How much is timed: `repeats` times, `steps` steps queued back to back.
 struct Amount {
@@ -20,12 +18,6 @@ struct Timing {
   double idle_share;           ///< of the processors' time during the repeats: 1 - CPU time / (cores x time)
 };
 
-/// A positive number. Throws UsageError naming the option.
-size_t parse_count(std::string_view option, const std::string& text);
-
-/// The most memory of this process that ever was resident, in bytes.
-size_t peak_resident_bytes();
-
 class Workload;
 
 /// Recorded steps, ready to run.
@@ -36,15 +28,15 @@ class Steps {
 
  private:
   friend class Workload;
-  Steps(const Workload& work, train::StepProgram program) : work_(work), program_(std::move(program)) {}
+  Steps(const Workload& work, StepProgram program) : work_(work), program_(std::move(program)) {}
   const Workload& work_;
-  train::StepProgram program_;
+  StepProgram program_;
 };
 
 /// A model with random images on a device, and what its steps read and write.
 class Workload {
  public:
-  Workload(Device& device, const train::TrainConfig& config);
+  Workload(Device& device, const TrainConfig& config);
 
   Steps training();
   Steps inference();
@@ -57,12 +49,12 @@ class Workload {
   Device& device_;
   size_t batch_;
   bool recompute_, fuse_;
-  train::MaskSource mask_;
+  MaskSource mask_;
   nn::Graph graph_;
   nn::Parameters parameters_;
-  train::DeviceSamples samples_;
-  train::StepState state_;
-  train::AdamState adam_;
+  DeviceSamples samples_;
+  StepState state_;
+  AdamState adam_;
 };
 
-}  // namespace vitcl::bench
+}  // namespace vitcl::train

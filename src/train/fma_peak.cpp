@@ -6,7 +6,7 @@
 
 #include "vitcl/tensor/tensor.hpp"
 
-namespace vitcl::bench {
+namespace vitcl::train {
 namespace {
 
 constexpr double enough_seconds = 0.01;  // so long that the launch does not matter
@@ -66,4 +66,4 @@ double fma_peak(Device& device) {
   return best;
 }
 
-}  // namespace vitcl::bench
+}  // namespace vitcl::train

@@ -1,0 +1,154 @@
+// vitcl bench: how fast devices are at training a Vision Transformer, and one table from many machines' figures.
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include "bench_page.hpp"
+#include "command.hpp"
+#include "device_report.hpp"
+#include "options.hpp"
+#include "vitcl/backend/error.hpp"
+#include "vitcl/io/atomic_file.hpp"
+#include "vitcl/models/vit.hpp"
+#include "vitcl/train/benchmark.hpp"
+
+namespace vitcl::cli {
+namespace {
+
+using train::BenchmarkReport;
+using train::DeviceBenchmark;
+
+struct Options : CommonOptions {
+  std::string device, output = "vitcl-bench.json", html;
+  std::vector<std::string> models = {"article", "small"}, files;
+};
+
+std::string percent(double share) { return share > 0 ? fmt::format("{:.1f}%", 100 * share) : "-"; }
+
+void print_limits(const std::vector<BenchColumn>& columns) {
+  print("{:<24} {:>6} {:>9} {:>10} {:>9} {:>9} {:>9}  {}\n", "DEVICE", "UNITS", "LAUNCH", "PEAK", "MEMORY", "UPLOAD",
+        "DOWNLOAD", "HASH OF THE WEIGHTS");
+  for (const BenchColumn& column : columns) {
+    const train::DeviceLimits& limits = column.device->limits;
+    print("{:<24} {:>6} {:>6.1f} us {:>5.0f} GF/s {:>4.1f} GB/s {:>4.1f} GB/s {:>4.1f} GB/s  {}\n", column.title,
+          column.device->compute_units, 1e6 * limits.launch_seconds, 1e-9 * limits.flops_per_second,
+          1e-9 * limits.bytes_per_second, 1e-9 * limits.upload_bytes_per_second,
+          1e-9 * limits.download_bytes_per_second, column.device->weights_hash);
+  }
+}
+
+void print_models(const std::vector<BenchColumn>& columns) {
+  print("\n{:<24} {:<10} {:>6} {:>16} {:>17} {:>9} {:>10}\n", "DEVICE", "MODEL", "BATCH", "TRAINING", "INFERENCE",
+        "OF PEAK", "ENERGY");
+  for (const BenchColumn& column : columns) {
+    for (const train::ModelSpeed& model : column.device->models) {
+      if (!model.failure.empty()) {
+        print("{:<24} {:<10} {:>6} {}\n", column.title, model.model, model.batch, model.failure);
+        continue;
+      }
+      const auto images = static_cast<double>(model.batch);
+      print("{:<24} {:<10} {:>6} {:>9} images/s {:>9} images/s {:>8} {:>10}\n", column.title, model.model, model.batch,
+            rate(images / model.training_seconds), rate(images / model.inference_seconds),
+            percent(peak_share(model, column.device->limits)),
+            model.joules ? fmt::format("{:.2f} J", *model.joules / images) : "-");
+    }
+  }
+}
+
+void print_shares(const BenchTable& table) {
+  print(
+      "\nShare of the device's roofline; PP is Pennycook's performance portability, the harmonic mean over the "
+      "devices\n");
+  print("{:<10} {:<14} {:<24}", "MODEL", "OP", "SHAPE");
+  for (const BenchColumn& column : table.columns) print(" {:>12.12}", column.title);
+  print(" {:>7}\n", "PP");
+  for (const BenchRow& row : table.rows) {
+    print("{:<10} {:<14} {:<24}", row.model, row.op, row.shape);
+    for (const double share : row.shares) print(" {:>12}", percent(share));
+    print(" {:>7}\n", percent(row.portability));
+  }
+}
+
+void print_table(const BenchTable& table) {
+  print_limits(table.columns);
+  print_models(table.columns);
+  print_shares(table);
+}
+
+std::vector<DeviceInfo> chosen_devices(const std::string& list) {
+  if (!list.empty()) return {select_device(list)};
+  std::vector<DeviceInfo> devices = list_devices();
+  std::erase_if(devices, [](const DeviceInfo& device) { return device.caps.interpreter; });
+  if (devices.empty()) select_device("auto");  // says how to get one
+  return devices;
+}
+
+int run(const Options& options) {
+  const Notes note(options.quiet);
+  for (const std::string& model : options.models) models::preset(model);  // throws for a name that there is not
+  io::AtomicFile file(options.output);                                    // throws where it could not be saved
+  BenchmarkReport report = train::new_benchmark_report();
+  for (const DeviceInfo& device : chosen_devices(options.device)) {
+    note("device  {}", describe(device));
+    try {
+      report.devices.push_back(
+          train::benchmark_device(device, options.models, [&](const std::string& what) { note("        {}", what); }));
+    } catch (const DeviceError& error) {
+      print_error(fmt::format("{}: {}", device.name, error.what()));
+    }
+  }
+  if (report.devices.empty()) throw DeviceError("no device could be measured; the reasons are above");
+  file.write(train::to_json(report));
+  file.commit();
+  const std::vector<BenchmarkReport> reports = {std::move(report)};
+  if (options.json) {
+    print("{}", train::to_json(reports.front()));
+  } else {
+    print_table(bench_table(reports));
+  }
+  note("saved   {}", options.output);
+  return exit_done;
+}
+
+BenchmarkReport read_report(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) throw DataError(fmt::format("{}: can't be read", path));
+  return train::benchmark_from_json(text, path);
+}
+
+int merge(const Options& options) {
+  std::vector<BenchmarkReport> reports;
+  for (const std::string& file : options.files) reports.push_back(read_report(file));
+  const BenchTable table = bench_table(reports);
+  if (!options.html.empty()) io::write_text_file(options.html, bench_page(reports, table));
+  print_table(table);
+  if (!options.html.empty()) print("\nsaved   {}\n", options.html);
+  return exit_done;
+}
+
+}  // namespace
+
+Command add_bench(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = root.add_subcommand("bench", "Measure devices: limits, ops, training; merge many machines' figures");
+  app->add_option("--device", options->device, "the device to measure; all but interpreters where it is not given")
+      ->option_text("DEVICE");
+  app->add_option("--model", options->models, "presets whose ops and steps are measured")
+      ->option_text("NAME,... [article,small]")
+      ->delimiter(',');
+  app->add_option("--output", options->output, "file for the figures")->option_text("FILE [vitcl-bench.json]");
+  add_json(*app, *options);
+  add_quiet(*app, *options);
+  app->require_subcommand(0, 1);
+  CLI::App* merging = app->add_subcommand("merge", "One table, and one page, from the files of several runs");
+  merging->add_option("files", options->files, "files that `vitcl bench` wrote")->option_text("FILE...")->required();
+  merging->add_option("--html", options->html, "write a page that needs nothing else")->option_text("FILE");
+  return {app, [options, merging, &root, app] {
+            complete_options(root, *app);
+            return merging->parsed() ? merge(*options) : run(*options);
+          }};
+}
+
+}  // namespace vitcl::cli
