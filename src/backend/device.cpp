@@ -14,13 +14,8 @@ Device::Device(const DeviceInfo& info, const DeviceOptions& options) : state_(st
   state_->info = info;
   state_->options = options;
   state_->choices.ask(options.implementations);
-  const auto found = find_devices();
-  const auto same = std::find_if(found.begin(), found.end(), [&](const auto& d) {
-    return d.info.platform_index == info.platform_index && d.info.device_index == info.device_index &&
-           d.info.name == info.name;
-  });
-  if (same == found.end()) throw DeviceError(fmt::format("the device {} ({}) is gone", info.name, info.platform));
-  state_->device = same->device;
+  const FoundDevice whole = find_device(info);
+  state_->device = info.part ? open_part(whole, *info.part) : whole.device;
   state_->context = checked(info.name, [&] { return cl::Context(state_->device); });
   state_->programs = std::make_unique<ProgramCache>(info, state_->context, state_->device);
   state_->queue = std::make_unique<Queue>(*this);

@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "backend/device_identity.hpp"
 #include "backend/native.hpp"
 #include "backend/native_devices.hpp"
 #include "backend/quirks.hpp"
@@ -14,17 +17,31 @@ DeviceType type_of(cl_device_type bits) {
   return DeviceType::other;
 }
 
-bool has_extension(const std::string& extensions, const std::string& name) {
-  return (" " + extensions + " ").find(" " + name + " ") != std::string::npos;
-}
-
 // Drivers pad names with blanks and end them with a NUL.
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\0' || text.back() == ' ')) text.pop_back();
   return text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
 }
 
-DeviceCaps probe(const cl::Device& device) {
+DeviceInfo describe(const cl::Platform& platform, const cl::Device& device) {
+  DeviceInfo info;
+  info.name = trimmed(device.getInfo<CL_DEVICE_NAME>());
+  info.vendor = trimmed(device.getInfo<CL_DEVICE_VENDOR>());
+  info.platform = trimmed(platform.getInfo<CL_PLATFORM_NAME>());
+  info.platform_version = trimmed(platform.getInfo<CL_PLATFORM_VERSION>());
+  info.device_version = trimmed(device.getInfo<CL_DEVICE_VERSION>());
+  info.driver_version = trimmed(device.getInfo<CL_DRIVER_VERSION>());
+  const auto extensions = device.getInfo<CL_DEVICE_EXTENSIONS>();
+  info.uuid = uuid_of(device, extensions);
+  info.pci_address = pci_address_of(device, extensions);
+  info.caps = probe_caps(device);
+  apply_quirks(info);
+  return info;
+}
+
+}  // namespace
+
+DeviceCaps probe_caps(const cl::Device& device) {
   const auto extensions = device.getInfo<CL_DEVICE_EXTENSIONS>();
   DeviceCaps caps;
   caps.type = type_of(device.getInfo<CL_DEVICE_TYPE>());
@@ -44,21 +61,6 @@ DeviceCaps probe(const cl::Device& device) {
   caps.unified_memory = device.getInfo<CL_DEVICE_HOST_UNIFIED_MEMORY>() != 0;
   return caps;
 }
-
-DeviceInfo describe(const cl::Platform& platform, const cl::Device& device) {
-  DeviceInfo info;
-  info.name = trimmed(device.getInfo<CL_DEVICE_NAME>());
-  info.vendor = trimmed(device.getInfo<CL_DEVICE_VENDOR>());
-  info.platform = trimmed(platform.getInfo<CL_PLATFORM_NAME>());
-  info.platform_version = trimmed(platform.getInfo<CL_PLATFORM_VERSION>());
-  info.device_version = trimmed(device.getInfo<CL_DEVICE_VERSION>());
-  info.driver_version = trimmed(device.getInfo<CL_DRIVER_VERSION>());
-  info.caps = probe(device);
-  apply_quirks(info);
-  return info;
-}
-
-}  // namespace
 
 std::vector<FoundDevice> find_devices() {
   std::vector<cl::Platform> platforms;
@@ -87,6 +89,16 @@ std::vector<FoundDevice> find_devices() {
     ++platform_index;
   }
   return found;
+}
+
+FoundDevice find_device(const DeviceInfo& info) {
+  const auto found = find_devices();
+  const auto same = std::find_if(found.begin(), found.end(), [&](const auto& d) {
+    return d.info.platform_index == info.platform_index && d.info.device_index == info.device_index &&
+           d.info.name == info.name;
+  });
+  if (same == found.end()) throw DeviceError(fmt::format("the device {} ({}) is gone", info.name, info.platform));
+  return *same;
 }
 
 std::vector<DeviceInfo> list_devices() {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <limits>
 #include <optional>
 
+#include "backend/native_devices.hpp"
 #include "backend/quirks.hpp"
 #include "vitcl/backend/device.hpp"
 #include "vitcl/backend/error.hpp"
@@ -51,9 +53,13 @@ DeviceInfo best(const std::vector<DeviceInfo>& devices) {
                            [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
 }
 
+bool is_type(std::string_view selector) {
+  return selector == "auto" || selector == "cpu" || selector == "gpu" || selector == "accelerator";
+}
+
 std::optional<DeviceInfo> by_type(const std::string& selector, const std::vector<DeviceInfo>& devices) {
   if (selector == "auto" || selector.empty()) return best(devices);
-  if (selector != "cpu" && selector != "gpu" && selector != "accelerator") return std::nullopt;
+  if (!is_type(selector)) return std::nullopt;
   std::vector<DeviceInfo> of_type;
   std::copy_if(devices.begin(), devices.end(), std::back_inserter(of_type),
                [&](const auto& d) { return to_string(d.caps.type) == selector; });
@@ -81,6 +87,12 @@ std::optional<DeviceInfo> by_number(const std::string& selector, const std::vect
   return *found;
 }
 
+std::optional<DeviceInfo> by_identity(const std::string& selector, const std::vector<DeviceInfo>& devices) {
+  const auto found = std::find_if(devices.begin(), devices.end(),
+                                  [&](const auto& d) { return d.uuid == selector || d.pci_address == selector; });
+  return found == devices.end() ? std::nullopt : std::optional(*found);
+}
+
 DeviceInfo by_name(const std::string& selector, const std::vector<DeviceInfo>& devices) {
   const auto is_alias = [&](const DeviceInfo& d) {
     return std::find(d.aliases.begin(), d.aliases.end(), selector) != d.aliases.end();
@@ -96,9 +108,10 @@ DeviceInfo by_name(const std::string& selector, const std::vector<DeviceInfo>& d
   if (found.empty()) found = tier(in_platform);
   if (found.empty()) found = tier(in_name);
   if (found.empty()) {
-    throw DeviceError(
-        fmt::format("no OpenCL device is called \"{}\"; there is:{}\nName one by its number, P:D or name.", selector,
-                    candidates(devices)));
+    throw DeviceError(fmt::format(
+        "no OpenCL device is called \"{}\"; there is:{}\n"
+        "Name one by its number, P:D or name; a number of compute units may follow it behind a slash, as in 0/1.",
+        selector, candidates(devices)));
   }
   if (found.size() > 1) {
     throw DeviceError(
@@ -107,9 +120,7 @@ DeviceInfo by_name(const std::string& selector, const std::vector<DeviceInfo>& d
   return found.front();
 }
 
-}  // namespace
-
-DeviceInfo select_device(std::string_view selector, const std::vector<DeviceInfo>& devices) {
+DeviceInfo choose(const std::string& name, const std::vector<DeviceInfo>& devices) {
   if (devices.empty()) {
     throw DeviceError(
         "no OpenCL device on this machine: the loader found no driver with a device.\n"
@@ -117,12 +128,92 @@ DeviceInfo select_device(std::string_view selector, const std::vector<DeviceInfo
         "mesa-opencl-icd, "
         "intel-opencl-icd, rocm-opencl-icd or nvidia-opencl-icd serve GPUs. Then `vitcl devices` lists it.");
   }
-  const auto name = lower(trimmed(selector));
   if (auto device = by_type(name, devices)) return *device;
   if (auto device = by_number(name, devices)) return *device;
+  if (auto device = by_identity(name, devices)) return *device;
   return by_name(name, devices);
 }
 
+/// "pocl/1" and "cpu:1" in their two parts. What does not end in a number is a name, whatever it holds.
+struct Selector {
+  std::string name;
+  std::optional<unsigned> units;
+
+  explicit Selector(std::string_view text) : name(lower(trimmed(text))) {
+    const auto colon = name.find(':');
+    const auto cut = is_type(name.substr(0, colon)) ? colon : name.rfind('/');
+    if (cut == std::string::npos) return;
+    const auto count = number(std::string_view(name).substr(cut + 1));
+    if (!count || cut == 0) return;
+    if (*count == 0) throw UsageError(fmt::format("--device {}: a sub-device has at least one compute unit", name));
+    units = static_cast<unsigned>(std::min<size_t>(*count, std::numeric_limits<unsigned>::max()));
+    name.resize(cut);
+  }
+};
+
+DeviceInfo part_of(const DeviceInfo& whole, unsigned first, unsigned units) {
+  const unsigned of = whole.caps.compute_units;
+  if (units > of - first) {
+    throw DeviceError(fmt::format("a sub-device of {} compute units of {}: it has {}{}", units, whole.name, of,
+                                  first > 0 ? fmt::format(", {} of them taken before", first) : ""));
+  }
+  DeviceInfo info = whole;
+  info.part = DevicePart{first, units, of};
+  info.caps = checked(whole.name, [&] { return probe_caps(open_part(find_device(whole), *info.part)); });
+  apply_quirks(info);
+  return info;
+}
+
+std::vector<std::string_view> split(std::string_view list) {
+  std::vector<std::string_view> pieces;
+  size_t start = 0;
+  int depth = 0;
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (list[i] == '(') ++depth;
+    if (list[i] == ')') depth = std::max(0, depth - 1);
+    if (list[i] != ',' || depth > 0) continue;
+    pieces.push_back(list.substr(start, i - start));
+    start = i + 1;
+  }
+  pieces.push_back(list.substr(start));
+  return pieces;
+}
+
+}  // namespace
+
+std::string DeviceInfo::selector() const {
+  return fmt::format("{}:{}{}", platform_index, device_index, part ? fmt::format("/{}", part->units) : "");
+}
+
+DeviceInfo select_device(std::string_view selector, const std::vector<DeviceInfo>& devices) {
+  const Selector wanted(selector);
+  const DeviceInfo device = choose(wanted.name, devices);
+  return wanted.units ? part_of(device, 0, *wanted.units) : device;
+}
+
 DeviceInfo select_device(std::string_view selector) { return select_device(selector, list_devices()); }
+
+std::vector<DeviceInfo> select_devices(std::string_view list, const std::vector<DeviceInfo>& devices) {
+  std::vector<DeviceInfo> chosen;
+  for (const std::string_view piece : split(list)) {
+    const Selector wanted(piece);
+    if (wanted.name.empty()) {
+      throw UsageError(fmt::format("--device \"{}\": an empty place in the list of devices", list));
+    }
+    const DeviceInfo device = choose(wanted.name, devices);
+    unsigned taken = 0;
+    for (const DeviceInfo& other : chosen) {
+      if (other.index != device.index) continue;
+      if (!other.part || !wanted.units) {
+        throw UsageError(fmt::format("--device {} names {} ({}) twice", list, device.name, device.selector()));
+      }
+      taken += other.part->units;
+    }
+    chosen.push_back(wanted.units ? part_of(device, taken, *wanted.units) : device);
+  }
+  return chosen;
+}
+
+std::vector<DeviceInfo> select_devices(std::string_view list) { return select_devices(list, list_devices()); }
 
 }  // namespace vitcl

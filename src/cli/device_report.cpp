@@ -3,8 +3,9 @@
 namespace vitcl::cli {
 
 std::string describe(const DeviceInfo& device) {
-  return fmt::format("{} ({}, {} units)", device.name, device.alias.empty() ? device.platform : device.alias,
-                     device.caps.compute_units);
+  const std::string of = device.part ? fmt::format(" of {}", device.part->of) : "";
+  return fmt::format("{} ({}, {}{} units)", device.name, device.alias.empty() ? device.platform : device.alias,
+                     device.caps.compute_units, of);
 }
 
 void print_profile(Device& device) {

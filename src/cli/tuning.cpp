@@ -39,8 +39,7 @@ ImplementationNames wanted_implementations(const DeviceInfo& device, const train
 }
 
 train::TunerOptions tuner_options(const DeviceInfo& device) {
-  const std::string place = fmt::format("{}:{}", device.platform_index, device.device_index);
-  return {.command = {"/proc/self/exe", "tune-candidate", "--device", place}};
+  return {.command = {"/proc/self/exe", "tune-candidate", "--device", device.selector()}};
 }
 
 void TuningView::clear() const {

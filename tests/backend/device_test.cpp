@@ -84,5 +84,54 @@ TEST(SelectDevice, AnInterpreterComesLast) {
   EXPECT_EQ(select_device("auto", {devices[0]}).index, 0U);
 }
 
+TEST(SelectDevice, ByUuidAndPciAddress) {
+  auto devices = workstation();
+  devices[2].uuid = "2210110f-a000-0332-faff-fffb8b170000";
+  devices[3].pci_address = "0000:03:00.0";
+  EXPECT_EQ(select_device("2210110F-a000-0332-faff-fffb8b170000", devices).index, 2U);
+  EXPECT_EQ(select_device("0000:03:00.0", devices).index, 3U);
+  EXPECT_THROW(select_device("0000:04:00.0", devices), DeviceError);
+}
+
+TEST(SelectDevice, ASubDeviceHasSomeOfTheUnits) {
+  const auto devices = workstation();
+  EXPECT_THROW(select_device("pocl/0", devices), UsageError);
+  EXPECT_THROW(select_device("cpu:0", devices), UsageError);
+  for (const char* wrong : {"pocl/2", "cpu:2", "1/2", "1:0/2", "pocl/99999999999", "pocl/-1", "pocl/x", "pocl/",
+                            "cpu:", "cpu:x", "/1", "pocl/1/1"}) {
+    EXPECT_THROW(select_device(wrong, devices), DeviceError) << wrong;
+  }
+}
+
+TEST(SelectDevice, ANameMayHoldASlash) {
+  auto devices = workstation();
+  devices[4].name = "GRID K1/PCIe/SSE2";
+  EXPECT_EQ(select_device("k1/pcie/sse2", devices).index, 4U);
+}
+
+TEST(SelectDevices, AListIsInItsOrder) {
+  const auto chosen = select_devices(" pocl, 3:1 ,0", workstation());
+  ASSERT_EQ(chosen.size(), 3U);
+  EXPECT_EQ(chosen[0].index, 1U);
+  EXPECT_EQ(chosen[1].index, 4U);
+  EXPECT_EQ(chosen[2].index, 0U);
+}
+
+TEST(SelectDevices, ACommaInsideParenthesesDoesNotSplit) {
+  auto devices = workstation();
+  devices[0].name = "llvmpipe (LLVM 15.0.6, 256 bits)";
+  const auto chosen = select_devices("llvmpipe (LLVM 15.0.6, 256 bits),intel", devices);
+  ASSERT_EQ(chosen.size(), 2U);
+  EXPECT_EQ(chosen[0].index, 0U);
+  EXPECT_EQ(chosen[1].index, 2U);
+}
+
+TEST(SelectDevices, NoDeviceTwiceAndNoEmptyPlace) {
+  for (const char* wrong : {"pocl,1:0", "pocl,intel,PoCL", "cpu,pocl/1", "", "pocl,", ",", "pocl,,intel"}) {
+    EXPECT_THROW(select_devices(wrong, workstation()), UsageError) << wrong;
+  }
+  EXPECT_THROW(select_devices("pocl,matrox", workstation()), DeviceError);
+}
+
 }  // namespace
 }  // namespace vitcl

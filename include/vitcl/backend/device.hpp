@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,12 @@ struct DeviceCaps {
   bool interpreter = false;             ///< quirk: a debugger that interprets kernels; nobody waits for it unasked
 };
 
+/// The compute units [first, first + units) of a device with `of` of them: a sub-device of OpenCL.
+struct DevicePart {
+  unsigned first = 0, units = 0, of = 0;
+  bool operator==(const DevicePart&) const = default;
+};
+
 /// One row of `vitcl devices`.
 struct DeviceInfo {
   size_t index = 0;           ///< position in list_devices()
@@ -44,17 +51,32 @@ struct DeviceInfo {
   std::string name, vendor, platform, platform_version, device_version, driver_version;
   std::string alias;                 ///< "pocl", "intel", "llvmpipe", "oclgrind", ..., or empty: the first of `aliases`
   std::vector<std::string> aliases;  ///< every short name that selects this device
+  std::string uuid;                  ///< "2210110f-a000-0332-faff-fffb8b170000", or empty where the driver tells none
+  std::string pci_address;           ///< "0000:01:00.0", or empty
+  std::optional<DevicePart> part;    ///< what of the device is meant; its `caps` are the part's
+  double training_speed = 0;         ///< as last measured, more is faster; 0 until then
   DeviceCaps caps;
+
+  /// What selects it again: "P:D", of a part "P:D/N".
+  std::string selector() const;
 };
 
 /// Every device of every platform that has one, in the loader's order. Empty where there is none.
 std::vector<DeviceInfo> list_devices();
 
-/// The device that `selector` names: auto | cpu | gpu | accelerator | INDEX | P:D | NAME (alias, platform or device
-/// name, without case). Throws DeviceError listing the candidates where nothing or several devices match, or saying
-/// which package gives a driver where there is no device at all.
+/// The device that `selector` names: auto | cpu | gpu | accelerator | INDEX | P:D | PCI | UUID | NAME (alias, platform
+/// or device name, without case). With "/N" behind it, the sub-device of its first N compute units; "cpu:N" (gpu,
+/// accelerator, auto) is "cpu/N". Throws DeviceError listing the candidates where nothing or several devices match,
+/// saying which package gives a driver where there is no device at all, or what the driver said to a sub-device of that
+/// size; UsageError for a sub-device without compute units.
 DeviceInfo select_device(std::string_view selector, const std::vector<DeviceInfo>& devices);
 DeviceInfo select_device(std::string_view selector);
+
+/// The devices of a list of selectors with commas between them (one inside parentheses belongs to a name). Sub-devices
+/// of one device follow each other: "pocl/1,pocl/1" are its first and its second compute unit. Throws UsageError for an
+/// empty place in the list and for a device named twice, or whole and in part; otherwise as select_device().
+std::vector<DeviceInfo> select_devices(std::string_view list, const std::vector<DeviceInfo>& devices);
+std::vector<DeviceInfo> select_devices(std::string_view list);
 
 /// How to open a device.
 struct DeviceOptions {
