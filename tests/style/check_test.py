@@ -69,6 +69,17 @@ class Checks(unittest.TestCase):
         head = "// " + " ".join(names) + "\n#if " + " || ".join(f"!defined({n})" for n in names) + "\n#error\n#endif\n"
         self.finds(checks.kernels, "cl/a.cl", head + "kernel void f(global float* x) { x[0] = " + "+".join(names) + "; }\n")
 
+    def test_only_the_quirks_know_vendors(self):
+        self.finds(checks.vendors, "src/ops/a.cpp", 'bool f(const DeviceInfo& d) { return d.alias == "pocl"; }\n')
+        self.finds(checks.vendors, "src/ops/a.cpp", 'if (lower(d.platform).find("nvidia cuda") == 0) return 1;\n')
+        self.finds(checks.vendors, "cl/a.cl", "#ifdef __NV_CL_C_VERSION\n#endif\n")
+        self.finds(checks.vendors, "cl/a.cl", "#if defined(__AMD__) || 1\n#endif\n")
+        self.passes(checks.vendors, "src/backend/quirks.cpp", 'bool f() { return d.alias == "pocl"; }\n')
+        self.passes(checks.vendors, "src/ops/a.cpp", '// "pocl" is slow here\nauto v = getenv("POCL_DEVICES");\n')
+        self.passes(checks.vendors, "src/cli/a.cpp", 'auto m = "install pocl-opencl-icd";\n')
+        self.passes(checks.vendors, "src/backend/a.cpp", 'bool b = has_extension(e, "cl_amd_device_attribute_query");\n')
+        self.passes(checks.vendors, "cl/a.cl", "#ifdef cl_intel_subgroups\n#endif\n")
+
     def test_documents_do_not_rot(self):
         there = {"src/nn/a.cpp": "int x = 1;\n"}
         self.passes(checks.paths, "docs/a.md", "`src/nn/a.cpp` `src/*/a.{cpp}` [a](../src/nn/a.cpp) `a/b`\n", there)

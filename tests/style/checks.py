@@ -109,6 +109,30 @@ def macros_by_kernel(text: str) -> dict[str, set[str]]:
     return found
 
 
+DRIVERS = ("pocl|portable computing language|rusticl|llvmpipe|mesa|clover|oclgrind|intel|nvidia|geforce|amd|radeon|apple"
+           "|qualcomm|adreno|arm|mali|powervr")
+
+
+def vendors(root: Path):
+    """Code asks for capabilities; src/backend/quirks.cpp alone looks at the names of vendors and drivers.
+
+    A string of a few words that holds such a name counts as looking; a sentence, a package's or a variable's name does
+    not. A kernel must not ask the preprocessor who compiles it, but may ask for an extension.
+    """
+    name = re.compile(rf"(?<![\w-])(?:{DRIVERS})(?![\w-])", re.I)
+    compiler = re.compile(r"\b_*(?:POCL|NV|NVIDIA|AMD|AMDGCN|INTEL|APPLE|QCOM|ARM|MALI|MESA)_\w*")
+    for path in source.files(root):
+        if path.parts[0] not in {"src", "include", "cl"} or path.suffix not in source.CPP or path.with_suffix("") == Path("src/backend/quirks"):
+            continue
+        code = source.blanked((root / path).read_text(), keep_strings=True)
+        for number, line in enumerate(code.splitlines(), 1):
+            texts = re.findall(r'"((?:\\.|[^"\\])*)"', line) if not line.lstrip().startswith("#include") else []
+            if any(name.search(text) and len(text.split()) <= 4 for text in texts):
+                yield f"{path}:{number}: only the quirks look at a driver's name: {line.strip()}"
+            if path.parts[0] == "cl" and (match := compiler.search(line)):
+                yield f"{path}:{number}: a kernel asks for capabilities, not who compiles it: {match.group(0)}"
+
+
 def _documents(root: Path):
     return [p for p in source.files(root) if p.suffix == ".md"]
 
@@ -185,4 +209,4 @@ def shell(root: Path):
     yield from run.stdout.splitlines()
 
 
-ALL = {c.__name__: c for c in (includes, manners, sizes, kernels, paths, machine_paths, formatting, shell)}
+ALL = {c.__name__: c for c in (includes, manners, sizes, kernels, vendors, paths, machine_paths, formatting, shell)}
