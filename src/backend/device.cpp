@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backend/event_clock.hpp"
 #include "backend/native.hpp"
 #include "backend/native_devices.hpp"
 #include "backend/program_cache.hpp"
@@ -19,6 +20,9 @@ Device::Device(const DeviceInfo& info, const DeviceOptions& options) : state_(st
   state_->context = checked(info.name, [&] { return cl::Context(state_->device); });
   state_->programs = std::make_unique<ProgramCache>(info, state_->context, state_->device);
   state_->queue = std::make_unique<Queue>(*this);
+  DeviceCaps& caps = state_->info.caps;
+  const bool reads_events = (options.profile || options.trace > 0) && !options.dry;
+  if (reads_events && !caps.profiling_clock_broken) caps.profiling_clock_broken = !event_clock_is_sound(*this);
 }
 
 Device::~Device() {

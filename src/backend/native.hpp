@@ -98,6 +98,7 @@ struct Device::State {
 struct NativeAccess {
   static cl_mem memory(const Buffer& buffer) { return buffer.state_->memory(); }
   static cl_command_queue queue(Queue& queue) { return queue.state_->queue(); }
+  static const cl::Kernel& kernel(const Kernel& kernel) { return kernel.state_->kernel; }
   static Device::State& state(Device& device) { return *device.state_; }
   /// Runs `command` now, or records it inside Queue::record. It must keep what it needs alive by itself.
   static void submit(Queue& queue, Command command);

@@ -159,6 +159,7 @@ int start_run(const Options& options, const std::set<std::string>& from_file) {
   const bool searches = config.tune == train::TuneMode::search;
   if (searches) train::RunFolder::check(output, options.overwrite, bytes);  // before time is spent
   Device device(info, device_options(options, info, wanted_implementations(info, config, note)));
+  if (!options.trace.empty()) require_clock(device.info());
   train::Trainer trainer(device, config, dataset);
   const train::RunFolder folder = train::RunFolder::create(output, options.overwrite, bytes);
   introduce(note, trainer, device, dataset, output);
@@ -175,6 +176,7 @@ int resume_run(const Options& options) {
   const DeviceInfo info = select_device(config.device);
   auto saved = folder.read_implementations(info);
   Device device(info, device_options(options, info, saved ? *saved : wanted_implementations(info, config, note)));
+  if (!options.trace.empty()) require_clock(device.info());
   train::Trainer trainer(device, config, dataset);
   if (const auto file = folder.newest_checkpoint()) {
     const train::Checkpoint checkpoint = train::load_checkpoint(*file);

@@ -28,6 +28,10 @@ class QueueTest : public test::DeviceTest {
              "  x[get_global_id(0)] = twice(x[get_global_id(0)]) * factor + OFFSET;\n"
              "}\n");
     add_file("broken.cl", "#include \"common/twice.h\"\n\n__kernel void broken() { no_such_thing(); }\n");
+    for (const char* used_by_profiling : {"fma_peak.cl", "common/types.h"}) {
+      std::filesystem::copy_file(std::filesystem::path(VITCL_SOURCE_DIR "/cl") / used_by_profiling,
+                                 folder_ / used_by_profiling, std::filesystem::copy_options::overwrite_existing);
+    }
     setenv("VITCL_KERNEL_DIR", folder_.c_str(), 1);
   }
 
