@@ -6,6 +6,7 @@
 #include "backend/native.hpp"
 #include "backend/native_devices.hpp"
 #include "backend/quirks.hpp"
+#include "vitcl/backend/tuning_store.hpp"
 
 namespace vitcl {
 namespace {
@@ -102,8 +103,12 @@ FoundDevice find_device(const DeviceInfo& info) {
 }
 
 std::vector<DeviceInfo> list_devices() {
+  const TuningStore store;
   std::vector<DeviceInfo> infos;
-  for (auto& device : find_devices()) infos.push_back(std::move(device.info));
+  for (auto& device : find_devices()) {
+    if (const auto training = store.load(device.info).training) device.info.training_speed = training->gflops;
+    infos.push_back(std::move(device.info));
+  }
   return infos;
 }
 

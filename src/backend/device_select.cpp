@@ -43,14 +43,14 @@ std::string candidates(const std::vector<DeviceInfo>& devices) {
   return text;
 }
 
-// GPUs, then PoCL, Intel, others, llvmpipe; an interpreter only where there is nothing else.
+// The fastest at training, once all were measured. Until then GPUs, then PoCL, Intel, others, llvmpipe; an interpreter
+// only where there is nothing else.
 DeviceInfo best(const std::vector<DeviceInfo>& devices) {
-  const auto rank = [](const DeviceInfo& d) {
-    const int by_type = d.caps.type == DeviceType::gpu ? 0 : 1;
-    return std::pair(by_type, preference_rank(d));
-  };
-  return *std::min_element(devices.begin(), devices.end(),
-                           [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  const bool measured = std::ranges::all_of(devices, [](const auto& d) { return d.training_speed > 0; });
+  if (measured) return *std::ranges::max_element(devices, {}, &DeviceInfo::training_speed);
+  return *std::ranges::min_element(devices, {}, [](const DeviceInfo& d) {
+    return std::pair(d.caps.type == DeviceType::gpu ? 0 : 1, preference_rank(d));
+  });
 }
 
 bool is_type(std::string_view selector) {
@@ -159,6 +159,7 @@ DeviceInfo part_of(const DeviceInfo& whole, unsigned first, unsigned units) {
   }
   DeviceInfo info = whole;
   info.part = DevicePart{first, units, of};
+  info.training_speed = 0;
   info.caps = checked(whole.name, [&] { return probe_caps(open_part(find_device(whole), *info.part)); });
   apply_quirks(info);
   return info;

@@ -137,7 +137,8 @@ TuningStore::Loaded TuningStore::load(const DeviceInfo& device) const {
   std::error_code error;
   if (file_.empty() || !fs::exists(file_, error)) return {};
   std::ifstream stream(file_, std::ios::binary);
-  if (!stream || !fs::is_regular_file(file_, error)) return {.records = {}, .ignored = "everything: it can't be read"};
+  if (!stream || !fs::is_regular_file(file_, error))
+    return {.records = {}, .training = {}, .ignored = "everything: it can't be read"};
   const Origin origin(device);
   std::map<OpShape, TuningRecord> records;
   std::map<LineKind, size_t> counts;
@@ -147,7 +148,13 @@ TuningStore::Loaded TuningStore::load(const DeviceInfo& device) const {
     if (line.kind == LineKind::valid) records[line.record.key] = std::move(line.record);
   }
   Loaded loaded;
-  for (auto& [key, record] : records) loaded.records.push_back(std::move(record));
+  for (auto& [key, record] : records) {
+    if (key.op == training_op) {
+      loaded.training = std::move(record);
+    } else {
+      loaded.records.push_back(std::move(record));
+    }
+  }
   std::vector<std::string> parts;
   if (const size_t n = counts[LineKind::corrupt]) parts.push_back(counted(n, "corrupt line", "corrupt lines"));
   if (const size_t n = counts[LineKind::other_version]) {

@@ -2,12 +2,12 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "backend/utc_time.hpp"
 #include "vitcl/backend/error.hpp"
+#include "vitcl/backend/variables.hpp"
 #include "vitcl/io/atomic_file.hpp"
 #include "vitcl/train/run_folder.hpp"
 
@@ -33,15 +33,6 @@ ordered_json describe_system() {
   utsname system{};
   if (uname(&system) != 0) return nullptr;
   return {{"name", system.sysname}, {"release", system.release}, {"machine", system.machine}};
-}
-
-ordered_json set_variables() {
-  ordered_json variables = ordered_json::object();
-  for (const char* name : {"VITCL_DEVICE", "VITCL_DATA_DIR", "VITCL_IMPL", "VITCL_KERNEL_DIR", "RUSTICL_ENABLE",
-                           "OCL_ICD_VENDORS", "OPENCL_LAYERS", "POCL_MAX_PTHREAD_COUNT"}) {
-    if (const char* value = std::getenv(name)) variables[name] = value;
-  }
-  return variables;
 }
 
 #ifdef __clang__
@@ -75,7 +66,7 @@ void RunFolder::write_environment(const DeviceInfo& device, const Implementation
                               {"written", utc_time()},
                               {"system", describe_system()},
                               {"device", describe(device)},
-                              {"variables", set_variables()},
+                              {"variables", relevant_variables()},
                               {"implementations", to_json(implementations)}};
   io::write_text_file(environment_file(),
                       environment.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");

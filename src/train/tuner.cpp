@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
-#include "child_process.hpp"
+#include "child_answer.hpp"
 #include "ops/trial.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -35,20 +34,6 @@ struct Contender {
 std::string shipped_implementation(const StepChoice& choice) {
   const auto serves = [](const Candidate& candidate) { return !candidate.refusal; };
   return std::ranges::find_if(choice.choice.candidates, serves)->name;
-}
-
-/// What a process that ended by itself says of its candidate.
-Measurement read_answer(const ChildResult& child) {
-  const auto json = nlohmann::json::parse(child.out, nullptr, false);
-  if (WIFSIGNALED(child.status)) {
-    const int signal = WTERMSIG(child.status);
-    return {.failure = fmt::format("it crashed: signal {} ({})", signal, strsignal(signal))};
-  }
-  if (!json.is_object() || (!json.contains("failure") && !json.value("microseconds", nlohmann::json()).is_number())) {
-    return {.failure = fmt::format("its process ended with code {} and no answer", WEXITSTATUS(child.status))};
-  }
-  if (json.contains("failure")) return {.failure = json["failure"].get<std::string>()};
-  return {.microseconds = json["microseconds"], .gflops = json["gflops"]};
 }
 
 class Search {
@@ -121,10 +106,7 @@ class Search {
     const double limit = std::min(options_.candidate_seconds, seconds_left());
     const ChildResult child = run_child(command, limit);
     if (child.timed_out && limit < options_.candidate_seconds) return false;
-    const Measurement result =
-        child.timed_out
-            ? Measurement{.failure = fmt::format("it did not finish within {} s", options_.candidate_seconds)}
-            : read_answer(child);
+    const Measurement result = read_answer(child, options_.candidate_seconds);
     if (!result.failure.empty()) {
       contender.best.microseconds = unknown;
       leave_out({key, contender.name, result.failure});
@@ -168,6 +150,17 @@ class Search {
 };
 
 }  // namespace
+
+Measurement read_answer(const ChildResult& child, double seconds) {
+  if (child.timed_out) return {.failure = fmt::format("it did not finish within {} s", seconds)};
+  if (const std::string crash = crash_of(child); !crash.empty()) return {.failure = crash};
+  const auto json = nlohmann::json::parse(child.out, nullptr, false);
+  if (!json.is_object() || (!json.contains("failure") && !json.value("microseconds", nlohmann::json()).is_number())) {
+    return {.failure = fmt::format("its process ended with code {} and no answer", WEXITSTATUS(child.status))};
+  }
+  if (json.contains("failure")) return {.failure = json["failure"].get<std::string>()};
+  return {.microseconds = json["microseconds"], .gflops = json["gflops"]};
+}
 
 TuningReport tune(const DeviceInfo& device, const std::vector<StepChoice>& choices, const TuningStore& store,
                   const TunerOptions& options, TuningObserver& observer) {

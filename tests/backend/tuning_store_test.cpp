@@ -70,6 +70,19 @@ TEST_F(TuningStoreTest, ANewRecordTakesTheOldOnesPlace) {
   EXPECT_EQ(store.load(mine).names().at({"gemm", "a"}), "clblast");
 }
 
+TEST_F(TuningStoreTest, TrainingsSpeedStandsApart) {
+  TuningRecord training = record("article_100", "");
+  training.key.op = training_op;
+  store.save(mine, {record("a"), training});
+  EXPECT_EQ(store.load(mine).records, std::vector{record("a")});
+  EXPECT_EQ(store.load(mine).training, training);
+  EXPECT_EQ(store.load(device("other")).training, std::nullopt);
+  training.gflops = 200;
+  store.save(mine, {training});
+  EXPECT_EQ(store.load(mine).training->gflops, 200);
+  EXPECT_EQ(lines().size(), 2U);
+}
+
 TEST_F(TuningStoreTest, DatesWhatHasNoDate) {
   TuningRecord undated = record("a");
   undated.date.clear();

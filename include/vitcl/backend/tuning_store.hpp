@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vitcl/backend/choices.hpp"
@@ -19,6 +21,9 @@ struct TuningRecord {
   bool operator==(const TuningRecord&) const = default;
 };
 
+/// The op of the one record that says how fast a device trains as a whole. Its implementation has no name.
+inline constexpr std::string_view training_op = "training";
+
 /// The tuner's file: JSON lines, one a record, for all devices of a user. A record is valid for the device's name,
 /// driver and compute units, this version of vitcl and the kernels' sources (those that VITCL_KERNEL_DIR names, too).
 class TuningStore {
@@ -30,7 +35,8 @@ class TuningStore {
   const std::filesystem::path& file() const { return file_; }
 
   struct Loaded {
-    std::vector<TuningRecord> records;  ///< valid for the device, at most one for each op and shape
+    std::vector<TuningRecord> records;          ///< valid for the device, at most one for each op and shape
+    std::optional<TuningRecord> training = {};  ///< how fast it trains, where that was measured
     std::string ignored;  ///< in words what else the file holds: "2 corrupt lines, 20 records of other devices"; or ""
     ImplementationNames names() const;
   };

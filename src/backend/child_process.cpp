@@ -1,4 +1,4 @@
-#include "child_process.hpp"
+#include "backend/child_process.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,13 +11,14 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <system_error>
 
 #include "vitcl/backend/error.hpp"
 
 extern char** environ;
 
-namespace vitcl::train {
+namespace vitcl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -45,18 +46,34 @@ struct Pipe {
   }
 };
 
-pid_t start(const std::vector<std::string>& command, int out) {
-  std::vector<std::string> words = command;
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
+/// As exec() wants them; valid as long as `texts`.
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+/// This process's environment with `variables` in it.
+std::vector<std::string> environment_with(const std::map<std::string, std::string>& variables) {
+  std::vector<std::string> entries;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (!variables.contains(text.substr(0, text.find('=')))) entries.push_back(text);
+  }
+  for (const auto& [name, value] : variables) entries.push_back(fmt::format("{}={}", name, value));
+  return entries;
+}
+
+pid_t start(std::vector<std::string> words, std::vector<std::string> environment, int out) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
   pid_t process = 0;
-  const int error = posix_spawn(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+  const int error = posix_spawn(&process, words[0].c_str(), &actions, nullptr, pointers_to(words).data(),
+                                pointers_to(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   if (error == 0) return process;
   throw StorageError(fmt::format("can't start {}: {}", words[0], std::generic_category().message(error)));
@@ -79,9 +96,10 @@ bool read_until(int descriptor, Clock::time_point latest, std::string& out) {
 
 }  // namespace
 
-ChildResult run_child(const std::vector<std::string>& command, double seconds) {
+ChildResult run_child(const std::vector<std::string>& command, double seconds,
+                      const std::map<std::string, std::string>& variables) {
   Pipe pipe;
-  const pid_t process = start(command, pipe.write_end);
+  const pid_t process = start(command, environment_with(variables), pipe.write_end);
   pipe.close_write_end();
   ChildResult result;
   const auto limit = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
@@ -92,4 +110,10 @@ ChildResult run_child(const std::vector<std::string>& command, double seconds) {
   return result;
 }
 
-}  // namespace vitcl::train
+std::string crash_of(const ChildResult& child) {
+  if (!WIFSIGNALED(child.status)) return "";
+  const int signal = WTERMSIG(child.status);
+  return fmt::format("it crashed: signal {} ({})", signal, strsignal(signal));
+}
+
+}  // namespace vitcl

@@ -1,0 +1,71 @@
+#include "vitcl/train/device_speed.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "blank_samples.hpp"
+#include "child_answer.hpp"
+#include "stepper.hpp"
+#include "vitcl/backend/error.hpp"
+#include "vitcl/nn/plan.hpp"
+
+namespace vitcl::train {
+namespace {
+
+constexpr size_t steps = 4;  // timed together
+constexpr size_t least_repeats = 3;
+constexpr double enough_seconds = 1;
+
+double step_flops(const TrainConfig& config, const DeviceCaps& caps) {
+  const nn::Graph graph = models::vit_training_graph(config.training_model(), static_cast<float>(config.smoothing));
+  const nn::GraphReport report =
+      nn::report(graph, caps, config.batch_size, {.mode = nn::Mode::training, .fuse = false});
+  return report.forward_flops + report.backward_flops;
+}
+
+double best_step_seconds(Queue& queue, const TrainConfig& config) {
+  const DeviceSamples samples = blank_samples(queue, config.model, steps * config.batch_size);
+  Stepper stepper(queue, config, samples);
+  const auto epoch_seconds = [&](size_t epoch) {
+    stepper.begin_epoch(epoch, 0);
+    const auto start = std::chrono::steady_clock::now();
+    for (size_t i = 0; i < steps; ++i) stepper.step();
+    stepper.losses(0, steps);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  epoch_seconds(0);  // some drivers compile at the first launch
+  double best = std::numeric_limits<double>::infinity(), total = 0;
+  for (size_t epoch = 1; epoch <= least_repeats || total < enough_seconds; ++epoch) {
+    const double seconds = epoch_seconds(epoch);
+    best = std::min(best, seconds);
+    total += seconds;
+  }
+  return best / static_cast<double>(steps);
+}
+
+}  // namespace
+
+Measurement time_training(const DeviceInfo& info) {
+  try {
+    const TrainConfig config;
+    Device device(info, {.implementations = TuningStore().load(info).names()});
+    const double seconds = best_step_seconds(device.queue(), config);
+    return {.microseconds = 1e6 * seconds, .gflops = 1e-9 * step_flops(config, device.caps()) / seconds};
+  } catch (const Error& error) {
+    return {.failure = error.what()};
+  }
+}
+
+Measurement measure_training(const DeviceInfo& device, const TuningStore& store,
+                             const std::vector<std::string>& command, double seconds) {
+  const Measurement result = read_answer(run_child(command, seconds), seconds);
+  if (!result.failure.empty()) return result;
+  store.save(device, {{.key = {std::string(training_op), "article_100"},
+                       .implementation = "",
+                       .microseconds = result.microseconds,
+                       .gflops = result.gflops}});
+  return result;
+}
+
+}  // namespace vitcl::train
