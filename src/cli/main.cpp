@@ -37,9 +37,10 @@ int run(int argc, char** argv) {
   root.set_version_flag("--version", std::string("vitcl ") + train::version());
   root.require_subcommand(1);
   root.footer(exit_codes);
-  const std::vector<Command> commands = {add_devices(root), add_train(root),          add_eval(root),
-                                         add_predict(root), add_verify(root),         add_model(root),
-                                         add_tune(root),    add_tune_candidate(root), add_bench(root)};
+  const std::vector<Command> commands = {
+      add_devices(root), add_train(root), add_eval(root),           add_predict(root),      add_verify(root),
+      add_model(root),   add_tune(root),  add_tune_candidate(root), add_check_driver(root), add_measure_training(root),
+      add_bench(root)};
   try {
     root.parse(argc, argv);
     for (const Command& command : commands) {

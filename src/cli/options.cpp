@@ -1,7 +1,10 @@
 #include "options.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 
 #include "vitcl/backend/error.hpp"
@@ -110,6 +113,19 @@ void add_config_file(CLI::App& app, CommonOptions& options) {
                  "TOML file with options by their long names; flags and the environment win over it")
       ->option_text("FILE")
       ->take_last();
+}
+
+double seconds_of(std::string_view option, const std::string& text) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const std::string_view unit(rest, static_cast<size_t>(end - rest));
+  constexpr double minute = 60, hour = 3600;
+  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? minute : unit == "h" ? hour : 0;
+  if (error != std::errc() || !(number * factor > 0)) {
+    throw UsageError(fmt::format("{}: got \"{}\", want a time above 0, as in 60s or 5m", option, text));
+  }
+  return number * factor;
 }
 
 void ConfigFlags::add(CLI::App& app, const train::ConfigOption& option) {

@@ -23,6 +23,9 @@ void add_profile(CLI::App& app, CommonOptions& options);
 void add_json(CLI::App& app, CommonOptions& options);
 void add_config_file(CLI::App& app, CommonOptions& options);
 
+/// "90", "90s", "2m" or "1h" in seconds. Throws UsageError naming the option.
+double seconds_of(std::string_view option, const std::string& text);
+
 /// The options of a train::TrainConfig as flags of a sub-command.
 class ConfigFlags {
  public:

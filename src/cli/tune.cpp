@@ -1,7 +1,6 @@
 // vitcl tune: measures which implementation of each op is the fastest for a model on a device.
 #include <unistd.h>
 
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -20,20 +19,6 @@ struct Options : CommonOptions {
   ConfigFlags flags;
   std::string budget = "60s", time_limit = "20s";
 };
-
-/// "90", "90s", "2m" or "1h" in seconds.
-double seconds_of(std::string_view option, const std::string& text) {
-  double number = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  const std::string_view unit(rest, static_cast<size_t>(end - rest));
-  constexpr double minute = 60, hour = 3600;
-  const double factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? minute : unit == "h" ? hour : 0;
-  if (error != std::errc() || !(number * factor > 0)) {
-    throw UsageError(fmt::format("{}: got \"{}\", want a time above 0, as in 60s or 5m", option, text));
-  }
-  return number * factor;
-}
 
 void print_table(const train::TuningReport& report, const Options& options, const TuningStore& store) {
   print("{:<11} {:<20} {:>7}  {:<12} {:>12} {:>8}  {:<12} {:>12}\n", "OP", "SHAPE", "SHARE", "FASTEST", "TIME",
