@@ -43,14 +43,13 @@ std::string candidates(const std::vector<DeviceInfo>& devices) {
   return text;
 }
 
-// The fastest at training, once all were measured. Until then GPUs, then PoCL, Intel, others, llvmpipe; an interpreter
-// only where there is nothing else.
+// GPUs, then PoCL, Intel, others, llvmpipe; an interpreter only where there is nothing else. Once the first of these
+// was measured, the fastest of those that were: a device too slow to be measured decides nothing.
 DeviceInfo best(const std::vector<DeviceInfo>& devices) {
-  const bool measured = std::ranges::all_of(devices, [](const auto& d) { return d.training_speed > 0; });
-  if (measured) return *std::ranges::max_element(devices, {}, &DeviceInfo::training_speed);
-  return *std::ranges::min_element(devices, {}, [](const DeviceInfo& d) {
+  const DeviceInfo& first = *std::ranges::min_element(devices, {}, [](const DeviceInfo& d) {
     return std::pair(d.caps.type == DeviceType::gpu ? 0 : 1, preference_rank(d));
   });
+  return first.training_speed > 0 ? *std::ranges::max_element(devices, {}, &DeviceInfo::training_speed) : first;
 }
 
 bool is_type(std::string_view selector) {

@@ -92,7 +92,7 @@ void print_variables(const std::map<std::string, std::string>& variables) {
 
 /// Measures how fast each device trains, where it can be measured.
 void measure(const std::vector<DeviceInfo>& devices, const Notes& note) {
-  constexpr double longest = 300;
+  constexpr double longest = 120;
   const TuningStore store;
   for (const DeviceInfo& device : devices) {
     note("measuring {}", describe(device));
@@ -167,7 +167,7 @@ Command add_measure_training(CLI::App& root) {
   CLI::App* app = root.add_subcommand("measure-training", "Measure how fast a device trains")->group("");
   flags->add(*app, {"device"});
   return {app, [flags] {
-            constexpr unsigned longest = 600;  // should the process that started this one be gone
+            constexpr unsigned longest = 300;  // should the process that started this one be gone
             alarm(longest);
             print("{}\n", train::to_json(train::time_training(select_device(flags->config({}).device))));
             return exit_done;
