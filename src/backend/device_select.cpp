@@ -49,7 +49,10 @@ DeviceInfo best(const std::vector<DeviceInfo>& devices) {
   const DeviceInfo& first = *std::ranges::min_element(devices, {}, [](const DeviceInfo& d) {
     return std::pair(d.caps.type == DeviceType::gpu ? 0 : 1, preference_rank(d));
   });
-  return first.training_speed > 0 ? *std::ranges::max_element(devices, {}, &DeviceInfo::training_speed) : first;
+  const DeviceInfo& fastest = *std::ranges::max_element(devices, {}, &DeviceInfo::training_speed);
+  constexpr double noise = 1.05;
+  const bool beaten = first.training_speed > 0 && fastest.training_speed > noise * first.training_speed;
+  return beaten ? fastest : first;
 }
 
 bool is_type(std::string_view selector) {
