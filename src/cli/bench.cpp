@@ -77,7 +77,7 @@ void print_table(const BenchTable& table) {
 }
 
 std::vector<DeviceInfo> chosen_devices(const std::string& list) {
-  if (!list.empty()) return {select_device(list)};
+  if (!list.empty()) return select_devices(list);
   std::vector<DeviceInfo> devices = list_devices();
   std::erase_if(devices, [](const DeviceInfo& device) { return device.caps.interpreter; });
   if (devices.empty()) select_device("auto");  // says how to get one
@@ -133,8 +133,8 @@ int merge(const Options& options) {
 Command add_bench(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = root.add_subcommand("bench", "Measure devices: limits, ops, training; merge many machines' figures");
-  app->add_option("--device", options->device, "the device to measure; all but interpreters where it is not given")
-      ->option_text("DEVICE");
+  app->add_option("--device", options->device, "the devices to measure; all but interpreters where it is not given")
+      ->option_text("DEVICE,...");
   app->add_option("--model", options->models, "presets whose ops and steps are measured")
       ->option_text("NAME,... [article,small]")
       ->delimiter(',');
