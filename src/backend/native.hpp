@@ -72,6 +72,12 @@ struct Queue::State {
   void collect();
 };
 
+struct Mark::State {
+  LiveObject live;
+  cl::Event event;
+  std::string device;
+};
+
 /// A command that waits to be replayed.
 using Command = std::function<void(Queue::State&)>;
 

@@ -147,6 +147,22 @@ void Queue::finish() {
   checked(device_.info().name, [&] { state_->queue.finish(); });
 }
 
+Mark Queue::mark() {
+  auto state = std::make_shared<Mark::State>();
+  state->device = device_.info().name;
+  checked(state->device, [&] {
+    state_->queue.enqueueMarkerWithWaitList(nullptr, &state->event);
+    state_->queue.flush();
+  });
+  Mark mark;
+  mark.state_ = std::move(state);
+  return mark;
+}
+
+void Mark::wait() const {
+  if (state_) checked(state_->device, [&] { state_->event.wait(); });
+}
+
 CommandList Queue::record(const std::function<void()>& body) {
   if (state_->recording) throw DeviceError("[queue] record() inside record()");
   CommandList list;

@@ -57,6 +57,16 @@ class QueueTest : public test::DeviceTest {
   std::filesystem::path folder_;
 };
 
+TEST_P(QueueTest, AMarkTellsAnotherQueueWhenToRead) {
+  const Tensor x = ramp(1000);
+  queue().launch(scale_up(1), {.global = {1000}, .local = {1}}, x, 3.0F);
+  const Mark mark = queue().mark();
+  Queue transfers(device());
+  mark.wait();
+  EXPECT_EQ(download<float>(transfers, x)[2], 13.0F);
+  Mark().wait();
+}
+
 TEST_P(QueueTest, LaunchesAtOnceAndByReplay) {
   const Tensor x = ramp(7);
   const auto launch = [&] { queue().launch(scale_up(1), {.global = {7}, .local = {1}}, x, 3.0F); };

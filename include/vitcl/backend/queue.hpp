@@ -36,6 +36,19 @@ class CommandList {
   std::shared_ptr<State> state_;
 };
 
+/// A point in a queue's work.
+class Mark {
+ public:
+  Mark() = default;
+  /// Returns once everything that the queue was given before the mark has run.
+  void wait() const;
+  struct State;
+
+ private:
+  friend class Queue;
+  std::shared_ptr<const State> state_;
+};
+
 /// Time spent in one kernel since profiling began.
 struct KernelProfile {
   std::string name;
@@ -53,8 +66,9 @@ struct KernelEvent {
   double bytes = 0;
 };
 
-/// The device's in-order command queue and the one place from which kernels are launched. Commands run in the order
-/// in which they were given; only read(), finish() and a blocking write wait. Not thread-safe.
+/// An in-order command queue and the one place from which kernels are launched. Commands run in the order in which they
+/// were given; only read(), finish() and a blocking write wait. A device may have a second queue, for transfers beside
+/// its work: a Mark tells when the one may touch what the other wrote. Not thread-safe.
 class Queue {
  public:
   explicit Queue(Device& device);
@@ -77,6 +91,8 @@ class Queue {
   /// Device memory to the host, after all earlier commands. Not recordable.
   void read(const Buffer& source, void* target, size_t bytes, size_t offset = 0);
   void finish();
+  /// Starts what was given so far and marks its end. Not recordable.
+  Mark mark();
 
   /// Runs `body`; what it launches is recorded instead of executed.
   CommandList record(const std::function<void()>& body);
