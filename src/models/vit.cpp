@@ -102,11 +102,11 @@ nn::Graph vit_graph(const ViTConfig& config) {
   return graph;
 }
 
-nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing) {
+nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing, size_t mean_over) {
   Graph graph;
   const Value logits = add_vit(graph, config);
   const Value labels = graph.input("labels", {}, DType::i32);
-  graph.set_loss(graph.add<nn::CrossEntropy>("loss", {logits, labels}, label_smoothing));
+  graph.set_loss(graph.add<nn::CrossEntropy>("loss", {logits, labels}, label_smoothing, mean_over));
   return graph;
 }
 

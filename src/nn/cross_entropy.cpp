@@ -8,7 +8,8 @@
 
 namespace vitcl::nn {
 
-CrossEntropy::CrossEntropy(float label_smoothing) : label_smoothing_(label_smoothing) {}
+CrossEntropy::CrossEntropy(float label_smoothing, size_t mean_over)
+    : label_smoothing_(label_smoothing), mean_over_(mean_over) {}
 
 LayerPlan CrossEntropy::plan(const DeviceCaps&, const std::vector<Shape>& inputs) const {
   if (inputs.size() != 2 || inputs[0].rank() != 2 || inputs[1] != Shape{inputs[0][0]}) {
@@ -25,7 +26,7 @@ LayerPlan CrossEntropy::plan(const DeviceCaps&, const std::vector<Shape>& inputs
 
 void CrossEntropy::forward(Queue& queue, const ForwardArgs& args) const {
   ops::cross_entropy(queue, args.inputs[0], args.inputs[1], label_smoothing_, args.output, args.saved[0],
-                     &args.saved[1]);
+                     &args.saved[1], mean_over_);
 }
 
 // Forward has already computed the gradient of the mean loss.

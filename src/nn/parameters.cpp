@@ -49,8 +49,8 @@ std::vector<float> draw(const ParameterSpec& spec, uint64_t seed) {
 
 }  // namespace
 
-Parameters::Parameters(Device& device, std::vector<ParameterSpec> specs) : specs_(std::move(specs)) {
-  const size_t alignment = device.caps().buffer_alignment;
+Parameters::Parameters(Device& device, std::vector<ParameterSpec> specs, size_t alignment) : specs_(std::move(specs)) {
+  if (alignment == 0) alignment = device.caps().buffer_alignment;
   size_t bytes = 0;
   for (size_t i = 0; i < specs_.size(); ++i) {
     if (!index_.emplace(specs_[i].name, i).second) {
@@ -96,6 +96,10 @@ void Parameters::initialize(Queue& queue, uint64_t seed) {
 void Parameters::load(Queue& queue, const NamedTensors& tensors) { load_into(queue, tensors, values_); }
 
 void Parameters::load_into(Queue& queue, const NamedTensors& tensors, const Tensor& flat) const {
+  upload<float>(queue, join(tensors), flat);
+}
+
+std::vector<float> Parameters::join(const NamedTensors& tensors) const {
   std::vector<float> staged(values_.elements());
   for (size_t i = 0; i < specs_.size(); ++i) {
     const auto found = tensors.find(specs_[i].name);
@@ -109,11 +113,12 @@ void Parameters::load_into(Queue& queue, const NamedTensors& tensors, const Tens
   for (const auto& [name, values] : tensors) {
     if (!index_.contains(name)) throw StorageError(fmt::format("the model has no parameter {}", name));
   }
-  upload<float>(queue, staged, flat);
+  return staged;
 }
 
-NamedTensors Parameters::save(Queue& queue, const Tensor& flat) const {
-  const auto values = download<float>(queue, flat);
+NamedTensors Parameters::save(Queue& queue, const Tensor& flat) const { return split(download<float>(queue, flat)); }
+
+NamedTensors Parameters::split(const std::vector<float>& values) const {
   NamedTensors tensors;
   for (size_t i = 0; i < specs_.size(); ++i) {
     const auto first = values.begin() + static_cast<ptrdiff_t>(offsets_[i]);

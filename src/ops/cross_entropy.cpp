@@ -21,7 +21,7 @@ struct RowLaunch {
 }  // namespace
 
 void cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, float smoothing, const Tensor& loss,
-                   const Tensor& correct, const Tensor* dlogits) {
+                   const Tensor& correct, const Tensor* dlogits, size_t mean_over) {
   constexpr std::string_view op = "cross_entropy";
   expect_rank(op, "logits", logits, 2);
   const size_t batch = logits.shape()[0], classes = logits.shape()[1];
@@ -36,7 +36,7 @@ void cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, flo
   launch.shape.bytes = 4 * (1 + has_gradient) * elements;
   queue.launch(queue.device().kernel("cross_entropy", "cross_entropy", launch.spec()), launch.shape, logits, labels,
                smoothing, loss, correct, has_gradient, dlogits != nullptr ? *dlogits : loss,
-               to_int(op, "the classes", classes), static_cast<float>(batch));
+               to_int(op, "the classes", classes), static_cast<float>(mean_over == 0 ? batch : mean_over));
 }
 
 void softmax(Queue& queue, const Tensor& logits, const Tensor& probabilities) {

@@ -16,7 +16,7 @@ struct Result {
 };
 
 Result cross_entropy(Device& device, size_t classes, const std::vector<float>& logits,
-                     const std::vector<int32_t>& labels, float smoothing) {
+                     const std::vector<int32_t>& labels, float smoothing, size_t mean_over = 0) {
   Queue& queue = device.queue();
   const size_t batch = labels.size();
   const Tensor x = Tensor::empty(device, {batch, classes}), d = Tensor::empty(device, {batch, classes});
@@ -24,7 +24,7 @@ Result cross_entropy(Device& device, size_t classes, const std::vector<float>& l
   const Tensor loss = Tensor::empty(device, {batch});
   upload<float>(queue, logits, x);
   upload<int32_t>(queue, labels, y);
-  ops::cross_entropy(queue, x, y, smoothing, loss, hit, &d);
+  ops::cross_entropy(queue, x, y, smoothing, loss, hit, &d, mean_over);
   return {download<float>(queue, loss), download<int32_t>(queue, hit), download<float>(queue, d)};
 }
 
@@ -51,6 +51,14 @@ TEST(CrossEntropyReference, GradientIsTheComplexStep) {
 
 class CrossEntropyTest : public DeviceTest {};
 INSTANTIATE_TEST_SUITE_P(Devices, CrossEntropyTest, all_devices(), device_name);
+
+TEST_P(CrossEntropyTest, APartOfABatchHasItsPartOfTheGradient) {
+  const std::vector<float> logits = {1, 2, 0, 3, 1, 1};
+  const auto whole = cross_entropy(device(), 3, logits, {0, 2}, 0.1F);
+  const auto part = cross_entropy(device(), 3, logits, {0, 2}, 0.1F, 8);
+  EXPECT_EQ(part.loss, whole.loss);
+  for (size_t i = 0; i < logits.size(); ++i) EXPECT_EQ(part.dlogits[i], whole.dlogits[i] / 4);
+}
 
 TEST_P(CrossEntropyTest, CountsTheFirstOfEqualLogits) {
   for (const std::string& implementation : row_shapes("cross_entropy", device().info())) {

@@ -135,7 +135,8 @@ class MeanPool final : public Layer {
 /// A loss: logits (B, classes) and labels (B) i32 -> (B). Saves "correct" (B) i32 and the logits' gradient.
 class CrossEntropy final : public Layer {
  public:
-  explicit CrossEntropy(float label_smoothing = 0);
+  /// The gradient is that of the mean over `mean_over` samples, of which the batch may be a part; 0: over the batch.
+  explicit CrossEntropy(float label_smoothing = 0, size_t mean_over = 0);
   std::string kind() const override { return "CrossEntropy"; }
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
@@ -143,6 +144,7 @@ class CrossEntropy final : public Layer {
 
  private:
   float label_smoothing_;
+  size_t mean_over_;
 };
 
 }  // namespace vitcl::nn

@@ -14,10 +14,11 @@ namespace vitcl::nn {
 using NamedTensors = std::map<std::string, std::vector<float>>;
 
 /// A model's parameters on a device: one flat buffer of values and one of gradients, with a table of names. Each
-/// parameter starts at an aligned offset; the gaps between them hold zeros.
+/// parameter starts at an aligned offset; the gaps between them hold zeros. Equal specs and alignment: equal layout.
 class Parameters {
  public:
-  Parameters(Device& device, std::vector<ParameterSpec> specs);
+  /// `alignment` in bytes, a multiple of the device's; 0: the device's.
+  Parameters(Device& device, std::vector<ParameterSpec> specs, size_t alignment = 0);
 
   const std::vector<ParameterSpec>& specs() const { return specs_; }
   /// The number of trainable elements.
@@ -37,6 +38,9 @@ class Parameters {
   NamedTensors save(Queue& queue, const Tensor& flat) const;
   /// Fills another flat buffer laid out alike; the same rules as load().
   void load_into(Queue& queue, const NamedTensors& tensors, const Tensor& flat) const;
+  /// Between named tensors and a flat buffer's content on the host; the same rules.
+  std::vector<float> join(const NamedTensors& tensors) const;
+  NamedTensors split(const std::vector<float>& flat) const;
 
  private:
   size_t index(const std::string& name) const;
