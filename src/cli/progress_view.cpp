@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "console.hpp"
 
@@ -30,12 +31,13 @@ std::string repeated(const char* text, size_t count) {
 
 }  // namespace
 
-ProgressView::ProgressView(bool quiet, size_t epochs)
+ProgressView::ProgressView(bool quiet, size_t epochs, std::vector<std::string> devices)
     : quiet_(quiet),
       bar_(!quiet && is_terminal(stderr)),
       colour_(has_colour(stderr)),
       unicode_(is_utf8()),
       epochs_(epochs),
+      devices_(std::move(devices)),
       last_line_(Clock::now()) {}
 
 ProgressView::~ProgressView() { clear(); }
@@ -88,6 +90,22 @@ void ProgressView::on_epoch(const train::EpochMetrics& metrics, bool best) {
              100 * metrics.test_accuracy, metrics.train_images_per_second, metrics.train_seconds + metrics.test_seconds,
              best ? "  best" : "");
   last_line_ = Clock::now();
+}
+
+void ProgressView::on_shares(const std::vector<size_t>& images) {
+  if (quiet_) return;
+  clear();
+  std::string shares;
+  for (size_t i = 0; i < images.size(); ++i) shares += fmt::format("{}{}: {}", i > 0 ? ", " : "", i + 1, images[i]);
+  const bool idle = std::find(images.begin(), images.end(), size_t{0}) != images.end();
+  fmt::print(stderr, "shares  images of a step by device: {}{}\n", shares,
+             idle ? " (0: it would slow the others, or is lost)" : "");
+}
+
+void ProgressView::on_lost_device(size_t device, const std::string& reason) {
+  clear();
+  fmt::print(stderr, "lost    {}: {}. It is left out; the other devices compute its part of the step again\n",
+             devices_[device], reason);
 }
 
 }  // namespace vitcl::cli

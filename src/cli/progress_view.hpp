@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "vitcl/train/trainer.hpp"
 
@@ -11,18 +12,23 @@ namespace vitcl::cli {
 /// line now and then. Shows nothing when quiet.
 class ProgressView final : public train::TrainObserver {
  public:
-  ProgressView(bool quiet, size_t epochs);
+  /// `devices`: the names of a run's devices.
+  ProgressView(bool quiet, size_t epochs, std::vector<std::string> devices);
   ~ProgressView() override;
 
   void on_progress(const train::Progress& progress) override;
   void on_evaluation_start() override;
   void on_epoch(const train::EpochMetrics& metrics, bool best) override;
+  void on_shares(const std::vector<size_t>& images) override;
+  /// Shown also when quiet.
+  void on_lost_device(size_t device, const std::string& reason) override;
 
  private:
   void draw(const std::string& line);
   void clear();
   bool quiet_, bar_, colour_, unicode_;
   size_t epochs_;
+  std::vector<std::string> devices_;
   bool header_printed_ = false, drawn_ = false;
   std::chrono::steady_clock::time_point last_line_;
 };

@@ -68,22 +68,51 @@ train::TrainConfig resumed_config(const Options& options, const train::RunFolder
   return config;
 }
 
-void introduce(const Notes& note, train::Trainer& trainer, Device& device, const data::Dataset& dataset,
+/// The devices that a run is on, open.
+class Devices {
+ public:
+  void open(const DeviceInfo& info, const DeviceOptions& options) {
+    devices_.push_back(std::make_unique<Device>(info, options));
+    all_.push_back(devices_.back().get());
+  }
+  const std::vector<Device*>& all() const { return all_; }
+  /// "2: NAME (pocl, 1 units)", the number where there are several.
+  std::string name(size_t i) const {
+    return fmt::format("{}{}", all_.size() > 1 ? fmt::format("{}: ", i + 1) : "", describe(all_[i]->info()));
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < all_.size(); ++i) names.push_back(name(i));
+    return names;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Device>> devices_;
+  std::vector<Device*> all_;
+};
+
+void introduce(const Notes& note, train::Trainer& trainer, const Devices& devices, const data::Dataset& dataset,
                const fs::path& output) {
   const train::TrainConfig& config = trainer.config();
-  note("device  {}", describe(device.info()));
+  for (const std::string& name : devices.names()) note("device  {}", name);
   note("data    {}: {} training and {} test images; {}", dataset.name, grouped(dataset.train.count),
        grouped(dataset.test.count), dataset.source);
   note("model   {}: {} parameters, {} x {} patches of {} x {} pixels", config.model_name,
        grouped(trainer.parameters().trainable_count()), config.model.grid(), config.model.grid(),
        config.model.patch_size, config.model.patch_size);
-  note("memory  {} on the device; a step {} ({} without reuse)",
-       in_bytes(static_cast<double>(device.allocated_bytes())),
+  size_t bytes = 0, choices = 0, tuned = 0;
+  for (Device* device : devices.all()) {
+    const auto& taken = device->choices().taken();
+    bytes = std::max(bytes, device->allocated_bytes());
+    choices += taken.size();
+    tuned += static_cast<size_t>(
+        std::ranges::count_if(taken, [](const auto& choice) { return choice.second.by == ChosenBy::tuning; }));
+  }
+  note("memory  {} on {} device; a {} {} ({} without reuse)", in_bytes(static_cast<double>(bytes)),
+       devices.all().size() > 1 ? "each" : "the", devices.all().size() > 1 ? "shard of a step" : "step",
        in_bytes(static_cast<double>(trainer.plan().planned_bytes())),
        in_bytes(static_cast<double>(trainer.plan().unplanned_bytes())));
-  const auto& choices = device.choices().taken();
-  const auto tuned = std::ranges::count_if(choices, [](const auto& c) { return c.second.by == ChosenBy::tuning; });
-  if (tuned > 0) note("kernels {} of {} choices are the tuner's or were saved with the run", tuned, choices.size());
+  if (tuned > 0) note("kernels {} of {} choices are the tuner's or were saved with the run", tuned, choices);
   note("output  {}", output.string());
 }
 
@@ -99,13 +128,15 @@ void print_results(const train::Trainer& trainer, const train::EpochMetrics& las
 /// Passes everything on to the view and remembers the last epoch.
 class Recorder final : public train::TrainObserver {
  public:
-  Recorder(bool quiet, size_t epochs) : view_(quiet, epochs) {}
+  Recorder(bool quiet, size_t epochs, std::vector<std::string> devices) : view_(quiet, epochs, std::move(devices)) {}
   void on_progress(const train::Progress& progress) override { view_.on_progress(progress); }
   void on_evaluation_start() override { view_.on_evaluation_start(); }
   void on_epoch(const train::EpochMetrics& metrics, bool best) override {
     view_.on_epoch(metrics, best);
     last_ = metrics;
   }
+  void on_shares(const std::vector<size_t>& images) override { view_.on_shares(images); }
+  void on_lost_device(size_t device, const std::string& reason) override { view_.on_lost_device(device, reason); }
   const train::EpochMetrics& last() const { return last_; }
 
  private:
@@ -133,16 +164,36 @@ DeviceOptions device_options(const Options& options, const DeviceInfo& device, I
 }
 
 /// Trains what is left of the run in `folder`.
-int train_on(train::Trainer& trainer, Device& device, const train::RunFolder& folder, const Options& options) {
+int train_on(train::Trainer& trainer, const Devices& devices, const train::RunFolder& folder, const Options& options) {
   const auto start = Clock::now();
   const std::atomic<bool>& stop = catch_stop_signals();
-  Recorder recorder(options.quiet, trainer.config().epochs);
+  Recorder recorder(options.quiet, trainer.config().epochs, devices.names());
   const train::Outcome outcome = trainer.run(&folder, recorder, stop);
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const int code = report_end(outcome, trainer, recorder.last(), seconds, folder, Notes(options.quiet));
-  if (options.profile) print_profile(device);
-  if (!options.trace.empty()) write_trace(options.trace, device);
+  for (size_t i = 0; options.profile && i < devices.all().size(); ++i) {
+    if (devices.all().size() > 1) print("\n{}\n", devices.name(i));
+    print_profile(*devices.all()[i]);
+  }
+  if (!options.trace.empty()) write_trace(options.trace, *devices.all().front());
   return code;
+}
+
+/// The devices of the list. Throws UsageError where the options don't fit their number.
+std::vector<DeviceInfo> chosen_devices(const Options& options, const train::TrainConfig& config) {
+  std::vector<DeviceInfo> devices = select_devices(config.device);
+  if (devices.size() > 1 && !options.trace.empty()) {
+    throw UsageError(
+        fmt::format("--trace shows the launches on one device; --device {} names {}", config.device, devices.size()));
+  }
+  return devices;
+}
+
+/// What a device is to take in a run on so many.
+ImplementationNames tuned_implementations(const DeviceInfo& device, train::TrainConfig config, size_t devices,
+                                          const Notes& note) {
+  if (devices > 1) config.batch_size = train::largest_shard(config.batch_size);
+  return wanted_implementations(device, config, note);
 }
 
 int start_run(const Options& options, const std::set<std::string>& from_file) {
@@ -152,18 +203,21 @@ int start_run(const Options& options, const std::set<std::string>& from_file) {
   const data::Dataset dataset = train::load_data(config);
   train::require_fitting(config.model, dataset);
   const Notes note(options.quiet);
-  const DeviceInfo info = select_device(config.device);
+  const std::vector<DeviceInfo> chosen = chosen_devices(options, config);
   if (!options.trace.empty()) require_writable(options.trace);
   const fs::path output = options.output.empty() ? default_output() : fs::path(options.output);
   const size_t bytes = train::run_bytes(config, dataset.train.count);
   const bool searches = config.tune == train::TuneMode::search;
   if (searches) train::RunFolder::check(output, options.overwrite, bytes);  // before time is spent
-  Device device(info, device_options(options, info, wanted_implementations(info, config, note)));
-  if (!options.trace.empty()) require_clock(device.info());
-  train::Trainer trainer(device, config, dataset);
+  Devices devices;
+  for (const DeviceInfo& info : chosen) {
+    devices.open(info, device_options(options, info, tuned_implementations(info, config, chosen.size(), note)));
+  }
+  if (!options.trace.empty()) require_clock(devices.all().front()->info());
+  train::Trainer trainer(devices.all(), config, dataset);
   const train::RunFolder folder = train::RunFolder::create(output, options.overwrite, bytes);
-  introduce(note, trainer, device, dataset, output);
-  return train_on(trainer, device, folder, options);
+  introduce(note, trainer, devices, dataset, output);
+  return train_on(trainer, devices, folder, options);
 }
 
 int resume_run(const Options& options) {
@@ -173,17 +227,20 @@ int resume_run(const Options& options) {
   train::require_fitting(config.model, dataset);
   if (!options.trace.empty()) require_writable(options.trace);
   const Notes note(options.quiet);
-  const DeviceInfo info = select_device(config.device);
-  auto saved = folder.read_implementations(info);
-  Device device(info, device_options(options, info, saved ? *saved : wanted_implementations(info, config, note)));
-  if (!options.trace.empty()) require_clock(device.info());
-  train::Trainer trainer(device, config, dataset);
+  Devices devices;
+  const std::vector<DeviceInfo> chosen = chosen_devices(options, config);
+  for (const DeviceInfo& info : chosen) {
+    const auto saved = folder.read_implementations(info);
+    devices.open(
+        info, device_options(options, info, saved ? *saved : tuned_implementations(info, config, chosen.size(), note)));
+  }
+  if (!options.trace.empty()) require_clock(devices.all().front()->info());
+  train::Trainer trainer(devices.all(), config, dataset);
   if (const auto file = folder.newest_checkpoint()) {
     const train::Checkpoint checkpoint = train::load_checkpoint(*file);
     trainer.restore(checkpoint, *file);
-    if (checkpoint.device != device.info().name) {
-      note("this run was on {}; on another device its results are close but not the same to the bit",
-           checkpoint.device);
+    if (checkpoint.device != trainer.device_names()) {
+      note("this run was on {}; on other devices its results are close but not the same to the bit", checkpoint.device);
     }
   }
   const train::Position& position = trainer.position();
@@ -192,9 +249,9 @@ int resume_run(const Options& options) {
           options.resume, position.epochs, 100 * position.best_accuracy, position.best_epoch);
     return exit_done;
   }
-  introduce(note, trainer, device, dataset, folder.path());
+  introduce(note, trainer, devices, dataset, folder.path());
   note("resume  after step {}, {} of {} epochs complete", position.step, position.epochs, config.epochs);
-  return train_on(trainer, device, folder, options);
+  return train_on(trainer, devices, folder, options);
 }
 
 }  // namespace

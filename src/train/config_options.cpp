@@ -84,9 +84,10 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.recompute; }},
     ConfigOption{"fuse", training, "off: run the plain layers, none of them fused and no row left out", false,
                  [](Config& c) -> Value { return &c.fuse; }},
-    ConfigOption{"device", OptionGroup::device,
-                 "auto, cpu, gpu, accelerator, INDEX, P:D or a name; see `vitcl devices`", true,
-                 [](Config& c) -> Value { return &c.device; }},
+    ConfigOption{
+        "device", OptionGroup::device,
+        "auto, cpu, gpu, accelerator, INDEX, P:D or a name; see `vitcl devices`. train: several, as in pocl,intel",
+        true, [](Config& c) -> Value { return &c.device; }},
     ConfigOption{"tune", OptionGroup::device,
                  "kernels: off: shipped choices, load: those that `vitcl tune` found, search: look for missing ones",
                  false, [](Config& c) -> Value { return &c.tune; }},

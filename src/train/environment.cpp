@@ -60,14 +60,17 @@ ImplementationNames to_implementations(const ordered_json& json) {
 
 const char* version() { return VITCL_VERSION; }
 
-void RunFolder::write_environment(const DeviceInfo& device, const ImplementationNames& implementations) const {
+void RunFolder::write_environment(const std::vector<UsedDevice>& devices) const {
   ordered_json environment = {{"vitcl", version()},
                               {"compiler", compiler},
                               {"written", utc_time()},
                               {"system", describe_system()},
-                              {"device", describe(device)},
-                              {"variables", relevant_variables()},
-                              {"implementations", to_json(implementations)}};
+                              {"variables", relevant_variables()}};
+  for (const UsedDevice& device : devices) {
+    ordered_json entry = describe(device.info);
+    entry["implementations"] = to_json(device.implementations);
+    environment["devices"].push_back(std::move(entry));
+  }
   io::write_text_file(environment_file(),
                       environment.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
@@ -76,9 +79,11 @@ std::optional<ImplementationNames> RunFolder::read_implementations(const DeviceI
   if (!std::filesystem::exists(environment_file())) return std::nullopt;
   try {
     const ordered_json environment = ordered_json::parse(std::ifstream(environment_file()));
-    const ordered_json& then = environment.at("device");
-    if (then.at("name") != device.name || then.at("platform") != device.platform) return std::nullopt;
-    return to_implementations(environment.value("implementations", ordered_json::object()));
+    for (const ordered_json& then : environment.at("devices")) {
+      if (then.at("name") != device.name || then.at("platform") != device.platform) continue;
+      return to_implementations(then.value("implementations", ordered_json::object()));
+    }
+    return std::nullopt;
   } catch (const ordered_json::exception& error) {
     throw StorageError(
         fmt::format("{} is damaged: {}. Without this file --resume goes on with the implementations "

@@ -39,6 +39,19 @@ void StepState::write_table(Queue& queue, std::span<const ops::StepEntry> entrie
 void StepState::write_cursor(Queue& queue, size_t step) const { write_int(queue, cursor, step); }
 void StepState::write_epoch(Queue& queue, size_t epoch_number) const { write_int(queue, epoch, epoch_number); }
 
+MaskSource mask_source(const TrainConfig& config) {
+  return {.pattern = config.patch_mask, .ratio = static_cast<float>(config.mask_ratio), .seed = config.seed};
+}
+
+AdamState new_adam_state(Queue& queue, const nn::Parameters& parameters) {
+  AdamState adam{.exp_avg = Tensor::empty(queue.device(), parameters.values().shape()),
+                 .exp_avg_sq = Tensor::empty(queue.device(), parameters.values().shape()),
+                 .options = {}};
+  queue.zero(adam.exp_avg.buffer());
+  queue.zero(adam.exp_avg_sq.buffer());
+  return adam;
+}
+
 ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, size_t first_sample) {
   auto power = static_cast<double>(t);
   return {.first_sample = static_cast<int32_t>(first_sample),

@@ -8,6 +8,7 @@
 
 #include "vitcl/nn/plan.hpp"
 #include "vitcl/ops/adam.hpp"
+#include "vitcl/train/config.hpp"
 #include "vitcl/train/device_samples.hpp"
 
 namespace vitcl::train {
@@ -41,6 +42,11 @@ struct AdamState {
   Tensor exp_avg, exp_avg_sq;
   ops::AdamOptions options;
 };
+
+/// How a run's steps mask patches.
+MaskSource mask_source(const TrainConfig& config);
+/// Moments of zero.
+AdamState new_adam_state(Queue& queue, const nn::Parameters& parameters);
 
 /// The row of the step table for the run's step number `t`, counted from 1.
 ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, size_t first_sample);

@@ -1,33 +1,8 @@
 #include "stepper.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cmath>
-
 #include "vitcl/data/sampling.hpp"
 
 namespace vitcl::train {
-namespace {
-
-MaskSource mask_source(const TrainConfig& config) {
-  return {.pattern = config.patch_mask, .ratio = static_cast<float>(config.mask_ratio), .seed = config.seed};
-}
-
-AdamState new_adam_state(Queue& queue, const nn::Parameters& parameters) {
-  AdamState adam{.exp_avg = Tensor::empty(queue.device(), parameters.values().shape()),
-                 .exp_avg_sq = Tensor::empty(queue.device(), parameters.values().shape()),
-                 .options = {}};
-  queue.zero(adam.exp_avg.buffer());
-  queue.zero(adam.exp_avg_sq.buffer());
-  return adam;
-}
-
-bool is_finite(const std::vector<float>& values) {
-  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
-}
-
-}  // namespace
 
 Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& samples)
     : queue_(queue),
@@ -84,16 +59,6 @@ void Stepper::save(Checkpoint& checkpoint) {
   checkpoint.parameters = parameters_.save(queue_, parameters_.values());
   checkpoint.exp_avg = parameters_.save(queue_, adam_.exp_avg);
   checkpoint.exp_avg_sq = parameters_.save(queue_, adam_.exp_avg_sq);
-}
-
-std::string Stepper::first_not_finite() {
-  nn::NamedTensors gradients = parameters_.save(queue_, parameters_.gradients());
-  nn::NamedTensors values = parameters_.save(queue_, parameters_.values());
-  for (const nn::ParameterSpec& spec : parameters_.specs()) {
-    if (!is_finite(gradients.at(spec.name))) return fmt::format("the gradient of {}", spec.name);
-    if (!is_finite(values.at(spec.name))) return fmt::format("the parameter {}", spec.name);
-  }
-  return "";
 }
 
 }  // namespace vitcl::train

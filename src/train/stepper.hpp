@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "step_program.hpp"
@@ -30,8 +29,6 @@ class Stepper {
   void load(const Checkpoint& checkpoint);
   /// Fills in parameters and moments.
   void save(Checkpoint& checkpoint);
-  /// The first parameter whose gradient or value is not finite, in words; empty where there is none.
-  std::string first_not_finite();
 
  private:
   std::vector<ops::StepEntry> step_table(size_t epoch) const;

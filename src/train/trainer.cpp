@@ -6,8 +6,9 @@
 #include <chrono>
 #include <cmath>
 
+#include "data_parallel.hpp"
 #include "pace.hpp"
-#include "stepper.hpp"
+#include "single_device.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
 
@@ -30,26 +31,37 @@ TrainConfig for_data(TrainConfig config, const data::Dataset& dataset) {
   return config;
 }
 
-DeviceSamples upload(Queue& queue, const data::Split& split, const data::Dataset& dataset) {
-  return DeviceSamples::upload(queue, {split.count, split.channels, split.side, split.side}, split.pixels, split.labels,
-                               {dataset.mean, dataset.deviation});
+std::unique_ptr<Engine> make_engine(const std::vector<Device*>& devices, const TrainConfig& config,
+                                    const data::Dataset& dataset) {
+  if (devices.size() == 1) return std::make_unique<SingleDevice>(*devices.front(), config, dataset);
+  return std::make_unique<DataParallel>(devices, config, dataset, std::make_unique<MeasuredShares>());
 }
-
-constexpr size_t evaluation_batch = 100;  // large enough for any device's units, small enough for any memory
 
 }  // namespace
 
+/// Has an engine tell an observer what becomes of its devices.
+class Observing {
+ public:
+  Observing(Engine& engine, TrainObserver& observer) : engine_(engine) { engine.observe(&observer); }
+  ~Observing() { engine_.observe(nullptr); }
+  Observing(const Observing&) = delete;
+  Observing& operator=(const Observing&) = delete;
+
+ private:
+  Engine& engine_;
+};
+
 /// One run: what is trained, where it stands, and what it reports to.
 struct Trainer::State {
-  Device& device;
+  std::vector<Device*> devices;
   TrainConfig config;
   PixelStatistics statistics;
   std::string data, fingerprint;
   std::vector<std::string> class_names;
-  DeviceSamples train, test;
-  Stepper stepper;
-  Evaluator evaluator;
+  size_t train_count;
+  std::unique_ptr<Engine> engine;
   Position position;
+  std::optional<Position> kept;  // of the state that the engine keeps on the host
 
   // While run() is active.
   const RunFolder* folder = nullptr;
@@ -59,22 +71,24 @@ struct Trainer::State {
   double epoch_seconds = 0;       // of the current epoch, in this process
   size_t epoch_images = 0;
 
-  State(Device& target, const TrainConfig& wanted, const data::Dataset& dataset)
-      : device(target),
+  State(std::vector<Device*> targets, const TrainConfig& wanted, const data::Dataset& dataset)
+      : devices(std::move(targets)),
         config(for_data(wanted, dataset)),
         statistics{dataset.mean, dataset.deviation},
         data(dataset.name),
         fingerprint(data::fingerprint(dataset)),
         class_names(dataset.class_names),
-        train(upload(device.queue(), dataset.train, dataset)),
-        test(upload(device.queue(), dataset.test, dataset)),
-        stepper(device.queue(), config, train),
-        evaluator(config.evaluation_model(), config.patch_mask, stepper.parameters(), device.queue(), test,
-                  std::max(config.batch_size, evaluation_batch)) {}
+        train_count(dataset.train.count),
+        engine(make_engine(devices, config, dataset)) {}
 
-  size_t steps_per_epoch() const { return stepper.cut().steps; }
+  size_t steps_per_epoch() const { return engine->cut().steps; }
+  std::string device_names() const;
+  std::vector<UsedDevice> used_devices() const;
+  Checkpoint describe(const Position& at) const;
   Checkpoint checkpoint();
   void save(RunFolder::Names names);
+  void keep();
+  std::string save_kept();
   bool is_checkpoint_step() const;
   bool train_epoch(const std::atomic<bool>& stop);
   bool evaluate_epoch(const std::atomic<bool>& stop);
@@ -84,23 +98,58 @@ struct Trainer::State {
   [[noreturn]] void fail(const std::string& what);
 };
 
+std::string Trainer::State::device_names() const {
+  std::vector<std::string> names;
+  for (const Device* device : devices) names.push_back(device->info().name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::vector<UsedDevice> Trainer::State::used_devices() const {
+  std::vector<UsedDevice> used;
+  for (Device* device : devices) used.push_back({device->info(), device->choices().names()});
+  return used;
+}
+
+/// A checkpoint without parameters and moments.
+Checkpoint Trainer::State::describe(const Position& at) const {
+  return {.model = config.model,
+          .parameters = {},
+          .exp_avg = {},
+          .exp_avg_sq = {},
+          .position = at,
+          .pixel_statistics = statistics,
+          .patch_mask = config.patch_mask,
+          .class_names = class_names,
+          .data = data,
+          .data_fingerprint = fingerprint,
+          .device = device_names(),
+          .seed = config.seed,
+          .batch_size = config.batch_size,
+          .lr = config.lr};
+}
+
 Checkpoint Trainer::State::checkpoint() {
-  Checkpoint state{.model = config.model,
-                   .parameters = {},
-                   .exp_avg = {},
-                   .exp_avg_sq = {},
-                   .position = position,
-                   .pixel_statistics = statistics,
-                   .patch_mask = config.patch_mask,
-                   .class_names = class_names,
-                   .data = data,
-                   .data_fingerprint = fingerprint,
-                   .device = device.info().name,
-                   .seed = config.seed,
-                   .batch_size = config.batch_size,
-                   .lr = config.lr};
-  stepper.save(state);
+  Checkpoint state = describe(position);
+  engine->save(state);
   return state;
+}
+
+void Trainer::State::keep() {
+  if (engine->keep()) kept = position;
+}
+
+/// Saves what the engine keeps on the host; says what became of it.
+std::string Trainer::State::save_kept() {
+  if (folder == nullptr || !kept) return "nothing was saved";
+  if (saved != kept) {
+    Checkpoint state = describe(*kept);
+    engine->save_kept(state);
+    log->sync();
+    folder->save(state, {});
+    saved = kept;
+  }
+  return fmt::format("the state after step {} is saved; to go on: vitcl train --resume {}", kept->step,
+                     folder->path().string());
 }
 
 void Trainer::State::save(RunFolder::Names names) {
@@ -121,7 +170,10 @@ bool Trainer::State::is_checkpoint_step() const {
 /// Trains what is left of the current epoch; false where `stop` ended it early, with everything saved.
 bool Trainer::State::train_epoch(const std::atomic<bool>& stop) {
   size_t start = position.epochs * steps_per_epoch(), end = start + steps_per_epoch();
-  if (position.step < end) stepper.begin_epoch(position.epochs, position.step - start);
+  if (position.step < end) {
+    engine->begin_epoch(position.epochs, position.step - start);
+    kept = position;
+  }
   Pace pace;
   while (position.step < end) {
     size_t target = std::min(end, position.step + pace.steps());
@@ -147,14 +199,17 @@ bool Trainer::State::train_epoch(const std::atomic<bool>& stop) {
 /// Runs the epoch's steps [first, end), fewer where `stop` is set, and returns how many.
 size_t Trainer::State::run_steps(size_t first, size_t end, const std::atomic<bool>& stop) {
   size_t step = first;
-  for (; step < end && !stop; ++step) stepper.step();
-  if (step > first) account(first, stepper.losses(first, step - first));
+  for (; step < end && !stop; ++step) engine->step();
+  if (step > first) {
+    account(first, engine->losses(first, step - first));
+    keep();
+  }
   return step - first;
 }
 
 /// Takes the losses of the epoch's steps from `first` on into position and log.
 void Trainer::State::account(size_t first, const std::vector<float>& losses) {
-  const BatchCut& cut = stepper.cut();
+  const BatchCut& cut = engine->cut();
   for (size_t i = 0; i < losses.size(); ++i) {
     ++position.step;
     if (!std::isfinite(losses[i])) fail(fmt::format("the training loss is {}", losses[i]));
@@ -167,7 +222,7 @@ void Trainer::State::account(size_t first, const std::vector<float>& losses) {
 
 void Trainer::State::report_progress() {
   size_t step = position.step - position.epochs * steps_per_epoch();
-  size_t images = std::min(step * stepper.cut().full, train.count());
+  size_t images = std::min(step * engine->cut().full, train_count);
   double rate = static_cast<double>(epoch_images) / epoch_seconds;
   observer->on_progress({.epoch = position.epochs + 1,
                          .epochs = config.epochs,
@@ -175,21 +230,21 @@ void Trainer::State::report_progress() {
                          .steps = steps_per_epoch(),
                          .train_loss = position.epoch_loss / static_cast<double>(images),
                          .images_per_second = rate,
-                         .seconds_left = static_cast<double>(train.count() - images) / rate});
+                         .seconds_left = static_cast<double>(train_count - images) / rate});
 }
 
 /// Closes an epoch whose steps are done; false where `stop` kept it from being measured.
 bool Trainer::State::evaluate_epoch(const std::atomic<bool>& stop) {
   observer->on_evaluation_start();
   Stopwatch watch;
-  std::optional<Evaluation> evaluation = evaluator.run(stop);
+  std::optional<Evaluation> evaluation = engine->evaluate(stop);
   if (!evaluation) {
     save({});
     return false;
   }
   EpochMetrics metrics{
       .epoch = position.epochs + 1,
-      .train_loss = position.epoch_loss / static_cast<double>(train.count()),
+      .train_loss = position.epoch_loss / static_cast<double>(train_count),
       .test_loss = evaluation->loss,
       .test_accuracy = evaluation->accuracy,
       .train_images_per_second = epoch_seconds > 0 ? static_cast<double>(epoch_images) / epoch_seconds : 0,
@@ -211,13 +266,13 @@ bool Trainer::State::evaluate_epoch(const std::atomic<bool>& stop) {
 }
 
 void Trainer::State::fail(const std::string& what) {
-  std::string where = stepper.first_not_finite();
+  std::string where = engine->first_not_finite();
   std::string tensor = where.empty() ? "" : fmt::format("; the first tensor that is not finite is {}", where);
-  std::string kept = folder == nullptr
-                         ? "nothing was saved"
-                         : fmt::format("the last good state is kept in {}", folder->last_checkpoint().string());
+  std::string state = folder == nullptr
+                          ? "nothing was saved"
+                          : fmt::format("the last good state is kept in {}", folder->last_checkpoint().string());
   throw NumericsError(fmt::format("{} at step {} (epoch {}){}; {}. Lower the learning rate (--lr, now {})", what,
-                                  position.step, position.epochs + 1, tensor, kept, config.lr));
+                                  position.step, position.epochs + 1, tensor, state, config.lr));
 }
 
 void require_fitting(const models::ViTConfig& model, const data::Dataset& dataset) {
@@ -240,16 +295,22 @@ void require_fitting(const models::ViTConfig& model, const data::Dataset& datase
 }
 
 Trainer::Trainer(Device& device, const TrainConfig& config, const data::Dataset& dataset)
-    : state_(std::make_unique<State>(device, config, dataset)) {}
+    : Trainer(std::vector{&device}, config, dataset) {}
+Trainer::Trainer(const std::vector<Device*>& devices, const TrainConfig& config, const data::Dataset& dataset)
+    : state_(std::make_unique<State>(devices, config, dataset)) {}
 Trainer::~Trainer() = default;
 
 const TrainConfig& Trainer::config() const { return state_->config; }
 const Position& Trainer::position() const { return state_->position; }
+std::string Trainer::device_names() const { return state_->device_names(); }
 size_t Trainer::steps_per_epoch() const { return state_->steps_per_epoch(); }
-nn::Parameters& Trainer::parameters() { return state_->stepper.parameters(); }
-const nn::Plan& Trainer::plan() const { return state_->stepper.plan(); }
+nn::Parameters& Trainer::parameters() { return state_->engine->parameters(); }
+const nn::Plan& Trainer::plan() const { return state_->engine->plan(); }
 Checkpoint Trainer::checkpoint() { return state_->checkpoint(); }
-Evaluation Trainer::evaluate() { return state_->evaluator.run(); }
+Evaluation Trainer::evaluate() {
+  const std::atomic<bool> never = false;
+  return *state_->engine->evaluate(never);
+}
 
 void Trainer::restore(const Checkpoint& checkpoint, const std::filesystem::path& source) {
   State& state = *state_;
@@ -267,7 +328,7 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::filesystem::path&
                     "not {}; point --data-dir at the original files",
                     state.data, source.string(), checkpoint.data, state.fingerprint, checkpoint.data_fingerprint));
   }
-  state.stepper.load(checkpoint);
+  state.engine->load(checkpoint);
   state.position = checkpoint.position;
   state.saved = checkpoint.position;
 }
@@ -276,17 +337,23 @@ Outcome Trainer::run(const RunFolder* folder, TrainObserver& observer, const std
   State& state = *state_;
   state.folder = folder;
   state.observer = &observer;
+  const Observing observing(*state.engine, observer);
   if (folder != nullptr) {
     state.log.emplace(folder->metrics_file(), state.position.step, state.position.epochs);
     io::remove_partial_files(folder->path());
     folder->write_config(state.config);
-    folder->write_environment(state.device.info(), state.device.choices().names());
+    folder->write_environment(state.used_devices());
     if (!std::filesystem::exists(folder->last_checkpoint())) state.saved.reset();
     state.save({.step = state.position.step == 0});
   }
   Outcome outcome = Outcome::finished;
-  while (state.position.epochs < state.config.epochs && outcome == Outcome::finished) {
-    if (!state.train_epoch(stop) || !state.evaluate_epoch(stop)) outcome = Outcome::interrupted;
+  try {
+    while (state.position.epochs < state.config.epochs && outcome == Outcome::finished) {
+      if (!state.train_epoch(stop) || !state.evaluate_epoch(stop)) outcome = Outcome::interrupted;
+    }
+  } catch (const DeviceError& error) {
+    if (state.devices.size() == 1) throw;
+    throw DeviceError(fmt::format("{}; {}", error.what(), state.save_kept()));
   }
   if (state.log) state.log->sync();
   state.log.reset();
@@ -297,6 +364,11 @@ void Trainer::run() {
   TrainObserver silent;
   std::atomic<bool> never = false;
   run(nullptr, silent, never);
+}
+
+size_t largest_shard(size_t batch_size) {
+  const ShardCut cut(batch_size);
+  return cut.images(cut.count() - 1);
 }
 
 size_t run_bytes(const TrainConfig& config, size_t train_samples) {

@@ -59,7 +59,7 @@ class Tune : public ProgramTest {
   ImplementationNames taken(const std::string& run, const ImplementationNames& names) {
     const json environment = json::parse(std::ifstream(program / (run + "/environment.json")));
     ImplementationNames found;
-    for (const auto& [key, name] : names) found[key] = environment["implementations"][key.op][key.shape];
+    for (const auto& [key, name] : names) found[key] = environment["devices"][0]["implementations"][key.op][key.shape];
     return found;
   }
   /// The kernels with a text put before another in one file.

@@ -91,13 +91,14 @@ TEST(RunFolder, KeepsItsConfiguration) {
 TEST(RunFolder, KeepsTheImplementations) {
   const TemporaryFolder folder;
   const RunFolder run = RunFolder::create(folder.path(), false, 0);
-  DeviceInfo device, other;
+  DeviceInfo device, other, third;
+  third.name = "third";
   device.name = "one";
   other.name = "other";
   const ImplementationNames names = {
       {{"gemm", "nt_1x2x3"}, "tile_6x16"}, {{"gemm", "nn_1x2x3"}, "clblast"}, {{"gelu", "6"}, "chunks"}};
   EXPECT_EQ(run.read_implementations(device), std::nullopt) << "a run that has not begun";
-  run.write_environment(device, names);
+  run.write_environment({{third, {}}, {device, names}});
   EXPECT_EQ(run.read_implementations(device), names);
   EXPECT_EQ(run.read_implementations(other), std::nullopt);
 }
@@ -106,13 +107,12 @@ TEST(RunFolder, SaysThatTheEnvironmentIsDamaged) {
   const TemporaryFolder folder;
   const RunFolder run = RunFolder::create(folder.path(), false, 0);
   const DeviceInfo device;
-  for (const char* text : {"", "{", "[]", "{\"device\": {}}",
-                           "{\"device\": {\"name\": \"\", \"platform\": \"\"}, "
-                           "\"implementations\": {\"gemm\": {\"a\": 1}}}"}) {
+  for (const char* text : {"", "{", "[]", R"({"devices": [{}]})",
+                           R"({"devices": [{"name": "", "platform": "", "implementations": {"gemm": {"a": 1}}}]})"}) {
     std::ofstream(run.environment_file()) << text;
     EXPECT_TRUE(says(error_of<StorageError>([&] { run.read_implementations(device); }), {"environment.json"})) << text;
   }
-  std::ofstream(run.environment_file()) << R"({"device": {"name": "", "platform": ""}})";
+  std::ofstream(run.environment_file()) << R"({"devices": [{"name": "", "platform": ""}]})";
   EXPECT_EQ(run.read_implementations(device), ImplementationNames()) << "written before there were any";
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "vitcl/backend/choices.hpp"
 #include "vitcl/backend/device.hpp"
@@ -10,6 +11,12 @@
 #include "vitcl/train/config.hpp"
 
 namespace vitcl::train {
+
+/// A device of a run, and what ops took on it.
+struct UsedDevice {
+  DeviceInfo info;
+  ImplementationNames implementations;
+};
 
 /// The folder of one training run: config.toml, environment.json, metrics.jsonl, checkpoint-last, checkpoint-best and
 /// one checkpoint-SSSSSSSS.safetensors a saved step. Every file but metrics.jsonl is replaced whole or not at all.
@@ -37,11 +44,10 @@ class RunFolder {
 
   void write_config(const TrainConfig& config) const;
   TrainConfig read_config() const;
-  /// The program's version, the system, the device, the environment variables that bear on a run, and the
-  /// implementations that its ops took.
-  void write_environment(const DeviceInfo& device, const ImplementationNames& implementations) const;
-  /// What write_environment() said the run took; nothing where that was on another device than `device`, or where the
-  /// run has not begun.
+  /// The program's version, the system, the environment variables that bear on a run, the devices, and the
+  /// implementations that ops took on them.
+  void write_environment(const std::vector<UsedDevice>& devices) const;
+  /// What write_environment() said the run took on `device`; nothing where it was on others, or has not begun.
   std::optional<ImplementationNames> read_implementations(const DeviceInfo& device) const;
 
   /// Saves under the step's name and as the best, where wanted, and then as the last.

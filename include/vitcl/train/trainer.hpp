@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "vitcl/data/dataset.hpp"
 #include "vitcl/nn/plan.hpp"
@@ -34,6 +36,13 @@ class TrainObserver {
   virtual void on_progress(const Progress&) {}
   virtual void on_evaluation_start() {}
   virtual void on_epoch(const EpochMetrics&, bool /*best*/) {}
+
+  // Of a run on several devices, which are counted from 0.
+
+  /// The images of a full batch that each device computes from now on; 0 where it would only slow the run.
+  virtual void on_shares(const std::vector<size_t>& /*images*/) {}
+  /// A device failed. The others do its part, and again what it had a part in since the state was last kept.
+  virtual void on_lost_device(size_t /*device*/, const std::string& /*reason*/) {}
 };
 
 enum class Outcome { finished, interrupted };
@@ -45,19 +54,25 @@ void require_fitting(const models::ViTConfig& model, const data::Dataset& datase
 /// Loads the data that the configuration names, cut to the samples it asks for. Throws DataError.
 data::Dataset load_data(const TrainConfig& config);
 
-/// Trains one ViT on one device. The constructor allocates and compiles everything; from then on memory is flat.
-/// Same configuration, data, device and driver: same bits, also where the run was interrupted and restored.
+/// Trains one ViT on one device, or data-parallel on several. The constructor allocates and compiles everything; from
+/// then on memory is flat. Same configuration, data, device and driver: same bits, also where the run was interrupted
+/// and restored; on several devices that agree to the bit also whatever each of them computed.
 class Trainer {
  public:
   /// `device` must outlive the trainer; the data is copied to it. Throws DataError where data and model don't fit, and
   /// DeviceError where the batch does not fit in memory, with the batch that would.
   Trainer(Device& device, const TrainConfig& config, const data::Dataset& dataset);
+  /// One device is the same as above. Of several one may fail at any time: the others go on without it, and with the
+  /// last one run() saves what the host keeps and throws DeviceError.
+  Trainer(const std::vector<Device*>& devices, const TrainConfig& config, const data::Dataset& dataset);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
   const TrainConfig& config() const;
   const Position& position() const;
+  /// As checkpoints keep them: "NAME, NAME".
+  std::string device_names() const;
   size_t steps_per_epoch() const;
   nn::Parameters& parameters();
   /// The plan of a full batch, which knows the memory that a step takes.
@@ -82,6 +97,9 @@ class Trainer {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The most images that a device takes at once where several share batches of this size.
+size_t largest_shard(size_t batch_size);
 
 /// The bytes that a run's checkpoints take at most.
 size_t run_bytes(const TrainConfig& config, size_t train_samples);

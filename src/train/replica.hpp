@@ -1,0 +1,84 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "gradient_sum.hpp"
+#include "shards.hpp"
+#include "step_program.hpp"
+#include "vitcl/data/dataset.hpp"
+#include "vitcl/train/config.hpp"
+#include "vitcl/train/evaluator.hpp"
+
+namespace vitcl::train {
+
+/// Parameters and Adam's moments on the host, flat.
+struct FlatState {
+  std::vector<float> values, exp_avg, exp_avg_sq;
+};
+
+/// A sum of gradients that a device hands on.
+struct GradientPart {
+  TreeNode node;
+  std::vector<float> values;
+};
+
+/// One device's part in a data-parallel run: the data, a copy of the parameters, and a recorded program for each size
+/// of shard. The replica that leads also sums what all computed and updates the parameters.
+class Replica {
+ public:
+  /// `alignment` in bytes: that of the flat buffers on every device of the run.
+  Replica(Device& device, const TrainConfig& config, const data::Dataset& dataset, size_t alignment);
+
+  nn::Parameters& parameters() { return parameters_; }
+  const nn::Plan& plan() const { return programs_.rbegin()->second.plan(); }
+
+  void load(const FlatState& state);
+  FlatState save();
+  void set_values(const std::vector<float>& values);
+  std::vector<float> values();
+
+  /// Prepares the steps of an epoch.
+  void begin_epoch(size_t epoch);
+  /// Enqueues forward and backward of a step's shards, and their sums.
+  void compute(size_t step, ShardRange shards);
+  /// compute(), and the largest sums: each is fetched while later shards are computed.
+  std::vector<GradientPart> compute_and_fetch(size_t step, ShardRange shards);
+  void finish() { queue_.finish(); }
+  /// Enqueues the rest of the sum, with what the other devices computed of the shards behind, and the update.
+  void update(size_t step, const std::vector<GradientPart>& others);
+  /// The sum of the last step that this replica updated.
+  std::vector<float> gradients();
+  /// The mean losses of the shards of `count` steps from `first` on, as many a step as a full batch has; those that
+  /// this replica computed.
+  std::vector<float> losses(size_t first, size_t count);
+  std::optional<Evaluation> evaluate(const std::atomic<bool>& stop) { return evaluator_.run(stop); }
+
+ private:
+  void record(const TrainConfig& config, const ShardCut& batch);
+  void begin_step(size_t step, ShardRange shards);
+  void compute_shard(size_t step, size_t shard);
+  const ShardCut& cut_of(size_t step) const { return step + 1 == cut_.steps ? last_ : full_; }
+
+  Queue& queue_;
+  Queue transfers_;
+  double lr_;
+  size_t seed_;
+  BatchCut cut_;
+  ShardCut full_, last_;
+  nn::Parameters parameters_;
+  AdamState adam_;
+  DeviceSamples train_, test_;
+  StepState shards_;                                           // a row for each shard of each step
+  StepState updates_;                                          // a row for each step
+  std::map<std::pair<size_t, size_t>, StepProgram> programs_;  // by the sizes of the batch and the shard
+  GradientSum sum_;
+  CommandList update_;
+  Evaluator evaluator_;
+  size_t next_row_ = 0, next_update_ = 0;  // where the cursors are once what was enqueued has run
+};
+
+}  // namespace vitcl::train
