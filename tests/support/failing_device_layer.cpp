@@ -1,5 +1,5 @@
-// An OpenCL layer (OPENCL_LAYERS) in which devices fail in the middle of a run. VITCL_TEST_FAILURES=1:50,0:80 lets the
-// second context that loads images fail for good at its 50th such kernel, the first at its 80th.
+// An OpenCL layer (OPENCL_LAYERS) in which devices fail in the middle of a run. VITCL_TEST_FAILURES=2:80 lets a context
+// fail for good at its 80th kernel that loads images, until two have: whichever they are.
 
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl_layer.h>
@@ -8,8 +8,8 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string_view>
-#include <vector>
 
 namespace {
 
@@ -24,18 +24,15 @@ class Failures {
  public:
   Failures() {
     const char* text = std::getenv("VITCL_TEST_FAILURES");
-    while (text != nullptr && *text != '\0') {
-      char* end = nullptr;
-      const long context = std::strtol(text, &end, 10);
-      limits_[context] = std::strtol(end + 1, &end, 10);
-      text = *end == ',' ? end + 1 : end;
-    }
+    if (text == nullptr) return;
+    char* end = nullptr;
+    left_ = std::strtol(text, &end, 10);
+    limit_ = std::strtol(end + 1, nullptr, 10);
   }
 
   bool has_failed(cl_command_queue queue) {
     const std::lock_guard guard(mutex_);
-    const auto found = numbers_.find(context_of(queue));
-    return found != numbers_.end() && failed(found->second);
+    return failed_.contains(context_of(queue));
   }
 
   void count(cl_command_queue queue, cl_kernel kernel) {
@@ -43,8 +40,9 @@ class Failures {
     target->clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, nullptr);
     if (name != counted_kernel) return;
     const std::lock_guard guard(mutex_);
-    const auto number = static_cast<long>(numbers_.size());
-    ++launches_[numbers_.emplace(context_of(queue), number).first->second];
+    const cl_context context = context_of(queue);
+    if (++launches_[context] < limit_ || left_ == 0) return;
+    left_ -= failed_.insert(context).second ? 1 : 0;
   }
 
  private:
@@ -54,11 +52,10 @@ class Failures {
     return context;
   }
 
-  bool failed(long number) { return limits_.contains(number) && launches_[number] >= limits_[number]; }
-
   std::mutex mutex_;
-  std::map<long, long> limits_, launches_;
-  std::map<cl_context, long> numbers_;
+  long left_ = 0, limit_ = 0;
+  std::map<cl_context, long> launches_;
+  std::set<cl_context> failed_;
 };
 
 Failures& failures() {

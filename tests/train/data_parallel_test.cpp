@@ -150,6 +150,23 @@ TEST_P(DataParallelTest, TrainerRunsItAndGoesOnWhereItStopped) {
   EXPECT_EQ(rest.evaluate().loss, whole.evaluate().loss);
 }
 
+TEST_P(DataParallelTest, KeepsTheStateOnTheHost) {
+  Device second(GetParam().info);
+  DataParallel engine({&device(), &second}, engine_config(), tiny_data(),
+                      std::make_unique<GivenShares>(std::vector<Shares>{Shares{4, 4}}));
+  engine.begin_epoch(0, 0);
+  for (size_t step = 0; step < engine.cut().steps; ++step) engine.step();
+  Checkpoint before, kept, after;
+  engine.save(before);
+  engine.begin_epoch(1, 0);
+  engine.step();
+  engine.save_kept(kept);
+  EXPECT_EQ(kept.parameters, before.parameters);
+  EXPECT_EQ(kept.exp_avg, before.exp_avg);
+  engine.save(after);
+  EXPECT_NE(after.parameters, before.parameters);
+}
+
 TEST_P(DataParallelTest, LeavesNoOpenClObjectBehind) {
   const size_t before = live_opencl_objects();
   {
