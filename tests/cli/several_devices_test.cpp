@@ -3,6 +3,7 @@
 
 #include "program.hpp"
 #include "support/errors.hpp"
+#include "vitcl/backend/error.hpp"
 
 namespace vitcl::test {
 namespace {
