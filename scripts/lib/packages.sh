@@ -9,7 +9,6 @@ readonly build_packages=(
 )
 readonly test_packages=(
   libgtest-dev librapidcheck-dev libbenchmark-dev python3:python3 clang-format:clang-format shellcheck:shellcheck
-  pocl-opencl-icd mesa-opencl-icd oclgrind:oclgrind
 )
 readonly cpu_driver=pocl-opencl-icd
 
