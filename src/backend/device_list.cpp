@@ -32,6 +32,7 @@ DeviceInfo describe(const cl::Platform& platform, const cl::Device& device) {
   info.platform_version = trimmed(platform.getInfo<CL_PLATFORM_VERSION>());
   info.device_version = trimmed(device.getInfo<CL_DEVICE_VERSION>());
   info.driver_version = trimmed(device.getInfo<CL_DRIVER_VERSION>());
+  info.extensions = trimmed(device.getInfo<CL_DEVICE_EXTENSIONS>());
   const auto extensions = device.getInfo<CL_DEVICE_EXTENSIONS>();
   info.uuid = uuid_of(device, extensions);
   info.pci_address = pci_address_of(device, extensions);

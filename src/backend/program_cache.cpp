@@ -66,7 +66,10 @@ cl::Program ProgramCache::build(const std::string& name, const std::string& spec
   const std::string file = name + ".cl";
   const std::string source = load_kernel_source(file);
   // -w: PoCL prints a count of warnings to stderr, and on CPUs without AVX-512 each float16 argument is one.
-  const std::string options = "-cl-std=CL1.2 -w" + (spec_options.empty() ? "" : " " + spec_options);
+  // -cl-opt-disable: LLVM's optimiser makes instructions that Oclgrind 21.10 can't follow (freeze) and computes
+  // wrongly.
+  const std::string options = std::string("-cl-std=CL1.2 -w") + (info_.caps.interpreter ? " -cl-opt-disable" : "") +
+                              (spec_options.empty() ? "" : " " + spec_options);
   const auto key = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", info_.platform, info_.platform_version, info_.name,
                                info_.driver_version, options, source);
   if (use_store_) {

@@ -44,6 +44,8 @@ void apply_quirks(DeviceInfo& info) {
     caps.small_kernels_only = true;
     caps.profiling_clock_broken = true;
   }
+  // Intel's CPU runtime (2026.22.10) takes 10 to 60 s for the kernels of one shape of fused encoder block.
+  caps.slow_compiler = info.alias == "intel" && caps.type == DeviceType::cpu;
   if (info.alias == "oclgrind") {
     // An interpreter that reports every device type at once and times nothing (https://github.com/jrprice/Oclgrind).
     caps.type = DeviceType::cpu;

@@ -14,9 +14,8 @@ log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 
 # shellcheck disable=SC2016  # the inner shell expands
-# No other driver needs to start. Kernels are compiled here and unoptimised: from a cache they would lack line numbers,
-# and the optimiser makes instructions that Oclgrind 21.10 can't follow (freeze).
-OCL_ICD_VENDORS=/nonexistent VITCL_PROGRAM_CACHE=off oclgrind --build-options -cl-opt-disable \
+# No other driver needs to start. Kernels are compiled here: from a cache they would lack line numbers.
+OCL_ICD_VENDORS=/nonexistent VITCL_PROGRAM_CACHE=off oclgrind \
   --check-api --data-races --uninitialized --max-errors 1000 --log "$log" \
   sh -c 'LD_PRELOAD=$1:$LD_PRELOAD; shift; exec "$@"' sh "$preload" "$@"
 status=$?

@@ -33,8 +33,10 @@ struct DeviceCaps {
   bool unified_memory = false;
   bool driver_caches_programs = false;  ///< quirk: the driver keeps compiled kernels on disk by itself
   bool small_kernels_only = false;      ///< quirk: the compiler can't digest large unrolled kernels
+  bool slow_compiler = false;           ///< quirk: a large unrolled kernel takes half a minute and more to compile
   bool profiling_clock_broken = false;  ///< quirk: event times mean nothing
-  bool interpreter = false;             ///< quirk: a debugger that interprets kernels; nobody waits for it unasked
+  bool interpreter =
+      false;  ///< quirk: a debugger that interprets kernels and reports wrong accesses; nobody waits for it unasked
 };
 
 /// The compute units [first, first + units) of a device with `of` of them: a sub-device of OpenCL.
@@ -49,6 +51,7 @@ struct DeviceInfo {
   size_t platform_index = 0;  ///< P in "P:D", counting platforms that have a device
   size_t device_index = 0;    ///< D in "P:D"
   std::string name, vendor, platform, platform_version, device_version, driver_version;
+  std::string extensions;            ///< OpenCL's, with blanks between
   std::string alias;                 ///< "pocl", "intel", "llvmpipe", "oclgrind", ..., or empty: the first of `aliases`
   std::vector<std::string> aliases;  ///< every short name that selects this device
   std::string uuid;                  ///< "2210110f-a000-0332-faff-fffb8b170000", or empty where the driver tells none
