@@ -14,11 +14,11 @@
 #include <optional>
 #include <string>
 
-#include "all_cases.hpp"
 #include "gemm_products.hpp"
+#include "selftest/all_cases.hpp"
+#include "selftest/force_impl.hpp"
+#include "selftest/op_run.hpp"
 #include "support/devices.hpp"
-#include "support/force_impl.hpp"
-#include "support/op_run.hpp"
 #include "train/fma_peak.hpp"
 
 namespace vitcl::test {

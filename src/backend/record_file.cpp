@@ -65,15 +65,15 @@ ordered_json RecordOrigin::to_json() const {
 }
 
 bool RecordOrigin::replaces(const ordered_json& line) const {
-  return line.at("device") == device && line.at("driver") == driver && line.at("compute_units") == compute_units &&
-         line.at("vitcl") == version;
+  return kind_of(line) != LineKind::other_device && line.at("vitcl") == version;
 }
 
 LineKind RecordOrigin::kind_of(const ordered_json& line) const {
+  const std::string line_version = line.at("vitcl"), line_kernels = line.at("kernels");
   if (line.at("device") != device || line.at("driver") != driver || line.at("compute_units") != compute_units) {
     return LineKind::other_device;
   }
-  return line.at("vitcl") == version && line.at("kernels") == kernels ? LineKind::valid : LineKind::other_version;
+  return line_version == version && line_kernels == kernels ? LineKind::valid : LineKind::other_version;
 }
 
 std::string record_line(const ordered_json& record) {

@@ -8,6 +8,7 @@
 
 #include "op_timing.hpp"
 #include "ops/trial.hpp"
+#include "shortened.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/train/tuner.hpp"
 
@@ -41,17 +42,6 @@ double deviation(const Results& got, const Results& wanted) {
     if (error > 0) worst = std::max(worst, error / largest);
   }
   return worst;
-}
-
-/// The first line of a message, and the first that tells of an error: compilers have much to say.
-std::string shortened(const std::string& message) {
-  const size_t end = std::min(message.find('\n'), message.size());
-  std::string text = message.substr(0, end);
-  if (const size_t error = message.find("error:", end); error != std::string::npos) {
-    text = fmt::format("{} {}", text, message.substr(error, message.find('\n', error) - error));
-  }
-  constexpr size_t most = 240;
-  return text.size() > most ? fmt::format("{}...", text.substr(0, most)) : text;
 }
 
 Measurement measure(Device& device, const OpShape& key, const std::string& implementation) {

@@ -1,9 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <tuple>
 
-#include "reference/vit.hpp"
+#include "selftest/reference/vit.hpp"
 #include "support/devices.hpp"
 #include "support/gradients.hpp"
 #include "vitcl/nn/plan.hpp"
@@ -59,6 +60,46 @@ std::vector<Variant> variants() {
   return {article, masked, mean, timm, average, fixed};
 }
 
+// The reference's gradient by differences of its loss.
+class ReferenceViTTest : public ::testing::TestWithParam<Variant> {};
+
+TEST_P(ReferenceViTTest, GradientIsTheDerivative) {
+  const ViTConfig& c = GetParam().config;
+  const auto smoothing = static_cast<double>(GetParam().label_smoothing);
+  constexpr size_t batch = 2;
+  Random random(7);
+  const auto drawn = [&](size_t count) {
+    Values values(count);
+    for (double& value : values) value = static_cast<double>(random.normal());
+    return values;
+  };
+  NamedValues parameters;
+  for (const auto& spec : vit_training_graph(c).parameters()) parameters[spec.name] = drawn(spec.shape.elements());
+  const Values images = drawn(batch * c.channels * c.image_size * c.image_size), labels = {2, 0};
+  Values mask(c.masked ? batch * c.patches() : 0, 1);
+  for (size_t i = 0; i < mask.size(); i += 2) mask[i] = 0;
+  const reference::ViT model(c, parameters);
+  const NamedValues gradients = model.gradients(images, labels, mask, smoothing);
+  for (auto& [name, values] : parameters) {
+    // Every element of small tensors; a stride of large ones, coprime to their sizes.
+    const size_t stride = values.size() <= 12 ? 1 : 11;
+    for (size_t i = 0; i < values.size(); i += stride) {
+      const double centre = values[i];
+      const auto along = [&, &value = values[i]](double x) {
+        value = x;
+        return model.loss(images, labels, mask, smoothing);
+      };
+      const double slope = test::difference(along, centre);
+      values[i] = centre;
+      EXPECT_NEAR(gradients.at(name)[i], slope, 1e-8 * (1 + std::abs(slope))) << name << " " << i;
+    }
+  }
+}
+
+std::string reference_name(const ::testing::TestParamInfo<Variant>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Variants, ReferenceViTTest, ::testing::ValuesIn(variants()), reference_name);
+
 class ViTGradientTest : public ::testing::TestWithParam<std::tuple<test::TestDevice, Variant>> {
  protected:
   static constexpr size_t batch = 3;
@@ -95,24 +136,8 @@ class ViTGradientTest : public ::testing::TestWithParam<std::tuple<test::TestDev
     specs_ = parameters.specs();
   }
 
-  double loss() const {
-    return reference::ViT(std::get<1>(GetParam()).config, values_)
-        .loss(images_, labels_, mask_, static_cast<double>(std::get<1>(GetParam()).label_smoothing));
-  }
-
-  // Of one element, by differences of the reference's loss.
-  double gradient_of(const std::string& name, size_t index) {
-    double& value = values_.at(name)[index];
-    const double centre = value;
-    const double slope = test::difference(
-        [&](double x) {
-          value = x;
-          return loss();
-        },
-        centre);
-    value = centre;
-    return slope;
-  }
+  reference::ViT reference() const { return {std::get<1>(GetParam()).config, values_}; }
+  double smoothing() const { return static_cast<double>(std::get<1>(GetParam()).label_smoothing); }
 
   NamedValues values_;
   nn::NamedTensors gradients_;
@@ -124,28 +149,26 @@ class ViTGradientTest : public ::testing::TestWithParam<std::tuple<test::TestDev
 
 TEST_P(ViTGradientTest, LogitsAndEveryGradientAgreeWithTheReference) {
   run();
-  const Values want = reference::ViT(std::get<1>(GetParam()).config, values_).logits(images_, batch, mask_);
+  const Values want = reference().logits(images_, batch, mask_);
+  const NamedValues wanted = reference().gradients(images_, labels_, mask_, smoothing());
   double largest = 0;
   for (const double v : want) largest = std::max(largest, std::fabs(v));
   // A whole network's limits: logits 1e-5 of the largest; a gradient's L2 error 1e-4 of its norm, and 1e-7 of all's.
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(static_cast<double>(logits_[i]), want[i], 1e-5 * largest);
   double all = 0;
-  for (const auto& [name, gradient] : gradients_) {
-    for (const float g : gradient) all += static_cast<double>(g) * static_cast<double>(g);
-  }
+  for (const auto& [name, gradient] : wanted)
+    all += std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0);
   for (const auto& spec : specs_) {
     const auto& gradient = gradients_.at(spec.name);
     if (!spec.trainable) {
       EXPECT_EQ(gradient, std::vector<float>(gradient.size())) << spec.name;
       continue;
     }
-    // Every element of small tensors; a stride of large ones, coprime to their sizes.
-    const size_t stride = gradient.size() <= 12 ? 1 : 11;
+    const Values& expected = wanted.at(spec.name);
     double error = 0, norm = 0;
-    for (size_t i = 0; i < gradient.size(); i += stride) {
-      const double expected = gradient_of(spec.name, i);
-      error += std::pow(static_cast<double>(gradient[i]) - expected, 2);
-      norm += expected * expected;
+    for (size_t i = 0; i < gradient.size(); ++i) {
+      error += std::pow(static_cast<double>(gradient[i]) - expected[i], 2);
+      norm += expected[i] * expected[i];
     }
     EXPECT_LE(std::sqrt(error), 1e-4 * std::sqrt(norm) + 1e-7 * std::sqrt(all)) << spec.name;
   }

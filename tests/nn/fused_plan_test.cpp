@@ -6,9 +6,9 @@
 #include <numeric>
 
 #include "blocks.hpp"
+#include "selftest/fill.hpp"
+#include "selftest/tolerances.hpp"
 #include "support/devices.hpp"
-#include "support/fill.hpp"
-#include "support/tolerances.hpp"
 #include "vitcl/nn/plan.hpp"
 
 namespace vitcl::nn {
@@ -35,7 +35,7 @@ class Model {
     parameters_.initialize(queue_, 3);
     NamedTensors values = parameters_.save(queue_, parameters_.values());
     for (const ParameterSpec& spec : parameters_.specs()) {
-      test::Random random(spec.name);
+      test::SplitMix random(spec.name);
       if (spec.shape.rank() > 1) continue;
       for (float& value : values.at(spec.name)) value += static_cast<float>(0.3 * random.normal());
     }
@@ -64,7 +64,7 @@ class Model {
     const size_t batch = tensor.shape()[0], size = tensor.elements() / batch;
     std::vector<double> values;
     for (size_t sample = first; sample < first + batch; ++sample) {
-      test::Random random(node.name + std::to_string(sample));
+      test::SplitMix random(node.name + std::to_string(sample));
       for (size_t i = 0; i < size; ++i) {
         values.push_back(node.dtype == DType::f32 ? random.normal() : static_cast<double>(random.integer(0, 1)));
       }

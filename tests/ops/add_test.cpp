@@ -1,4 +1,4 @@
-#include "cases/add_case.hpp"
+#include "selftest/cases/add_case.hpp"
 #include "support/op_test.hpp"
 
 namespace vitcl::test {

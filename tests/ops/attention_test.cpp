@@ -4,10 +4,10 @@
 #include <complex>
 #include <cstring>
 
-#include "cases/attention_case.hpp"
-#include "support/force_impl.hpp"
+#include "selftest/cases/attention_case.hpp"
+#include "selftest/force_impl.hpp"
+#include "selftest/op_run.hpp"
 #include "support/gradients.hpp"
-#include "support/op_run.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -22,7 +22,7 @@ TEST(AttentionReference, GradientIsTheComplexStep) {
   for (const std::vector<double>& mask : {std::vector<double>{}, {1, 0, 1, 0, 0, 1, 1, 1}}) {
     const reference::AttentionSizes sizes{2, 5, 2, 3, 0.7, mask};
     const size_t out_size = sizes.batch * sizes.tokens * sizes.dim();
-    Random random("attention");
+    SplitMix random("attention");
     std::vector<double> qkv(3 * out_size), dout(out_size), dqkv(3 * out_size);
     for (double& value : qkv) value = random.normal();
     for (double& value : dout) value = random.normal();

@@ -1,5 +1,5 @@
-#include "cases/cross_entropy_case.hpp"
-#include "support/force_impl.hpp"
+#include "selftest/cases/cross_entropy_case.hpp"
+#include "selftest/force_impl.hpp"
 #include "support/gradients.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"

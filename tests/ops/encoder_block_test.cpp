@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cases/encoder_block_case.hpp"
+#include "selftest/cases/encoder_block_case.hpp"
+#include "selftest/op_run.hpp"
 #include "support/errors.hpp"
-#include "support/op_run.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"
 

@@ -1,4 +1,4 @@
-#include "cases/gelu_case.hpp"
+#include "selftest/cases/gelu_case.hpp"
 #include "support/op_test.hpp"
 
 namespace vitcl::test {

@@ -4,9 +4,9 @@
 
 #include <array>
 
+#include "selftest/force_impl.hpp"
 #include "support/devices.hpp"
 #include "support/errors.hpp"
-#include "support/force_impl.hpp"
 #include "vitcl/backend/error.hpp"
 
 namespace vitcl::test {

@@ -1,5 +1,5 @@
-#include "cases/layer_norm_case.hpp"
-#include "support/force_impl.hpp"
+#include "selftest/cases/layer_norm_case.hpp"
+#include "selftest/force_impl.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"
 

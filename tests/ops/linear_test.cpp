@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cases/linear_case.hpp"
 #include "ops/gemm_register_tile.hpp"
-#include "support/fill.hpp"
-#include "support/force_impl.hpp"
-#include "support/op_run.hpp"
+#include "selftest/cases/linear_case.hpp"
+#include "selftest/fill.hpp"
+#include "selftest/force_impl.hpp"
+#include "selftest/op_run.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -77,7 +77,7 @@ TEST_P(LinearTest, ReplaysWithNewValues) {
 // A row of y depends on its row of x alone, wherever the batch is cut: the same bits for a batch of 1 and of many.
 TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
   constexpr size_t rows = 23, in = 37, out = 21;
-  Random random("rows");
+  SplitMix random("rows");
   const auto fill = [&](const Tensor& target) {
     std::vector<float> values(target.elements());
     for (float& value : values) value = static_cast<float>(random.normal());

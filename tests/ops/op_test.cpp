@@ -2,7 +2,8 @@
 
 #include <fmt/ranges.h>
 
-#include "support/op_check.hpp"
+#include "selftest/op_check.hpp"
+#include "support/reference_check.hpp"
 
 namespace vitcl::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "cases/patch_embed_case.hpp"
+#include "selftest/cases/patch_embed_case.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"
 

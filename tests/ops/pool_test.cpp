@@ -1,4 +1,4 @@
-#include "cases/pool_case.hpp"
+#include "selftest/cases/pool_case.hpp"
 #include "support/op_test.hpp"
 #include "vitcl/backend/error.hpp"
 

@@ -1,4 +1,4 @@
-#include "cases/softmax_case.hpp"
+#include "selftest/cases/softmax_case.hpp"
 #include "support/op_test.hpp"
 
 namespace vitcl::test {

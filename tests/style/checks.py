@@ -6,7 +6,7 @@ from pathlib import Path
 
 import source
 
-LEVELS = ["backend", "tensor", "ops", "nn", "models", "io", "data", "train", "cli"]
+LEVELS = ["backend", "tensor", "ops", "nn", "models", "io", "data", "train", "selftest", "cli"]
 # Tests' stand-ins for parts of a driver speak OpenCL by nature.
 STAND_INS = ("tests/support/oclgrind_*.cpp", "tests/support/*_layer.cpp")
 MAX_FILE, MAX_KERNEL_FILE, MAX_FUNCTION, MAX_MACROS = 500, 350, 60, 6

@@ -42,7 +42,7 @@ function(discover launcher only_device)
     endif()
     list(APPEND entries ${name})
     add_test(${name} ${launcher} "${EXECUTABLE}" --gtest_brief=1 "--gtest_filter=${filter}")
-    set_tests_properties(${name} PROPERTIES LABELS "${FOLDER};${device}" TIMEOUT 300 SKIP_RETURN_CODE 77)
+    set_tests_properties(${name} PROPERTIES LABELS "${FOLDER};${device}" TIMEOUT 600 SKIP_RETURN_CODE 77)
   endforeach()
 endfunction()
 

@@ -69,12 +69,6 @@ Device& open_device(const TestDevice& device) {
 
 void close_devices() { opened().clear(); }
 
-bool is_oclgrind(const DeviceInfo& info) { return info.alias == "oclgrind"; }
-
-double work_limit(const DeviceInfo& info) {
-  if (is_oclgrind(info)) return 1e5;
-  if (info.caps.small_kernels_only) return 1e7;
-  return 1e10;
-}
+bool is_oclgrind(const DeviceInfo& info) { return info.caps.interpreted; }
 
 }  // namespace vitcl::test

@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "selftest/op_check.hpp"
 #include "vitcl/backend/device.hpp"
 
 namespace vitcl::test {
+
+using namespace selftest;  // the harness of the ops' cases
 
 /// A device as a test parameter. `slug` is its part of a test's name: "pocl_cpu", "llvmpipe", "oclgrind".
 struct TestDevice {
@@ -31,9 +34,6 @@ void close_devices();
 
 /// Oclgrind interprets each instruction and checks each access itself.
 bool is_oclgrind(const DeviceInfo& info);
-/// The most work (flops + bytes) that a test should put into one call on this device.
-double work_limit(const DeviceInfo& info);
-
 /// The base of a suite that runs on every device.
 class DeviceTest : public ::testing::TestWithParam<TestDevice> {
  protected:

@@ -3,8 +3,8 @@
 
 #include <cstdlib>
 
+#include "selftest/guard.hpp"
 #include "support/devices.hpp"
-#include "support/guard.hpp"
 
 namespace vitcl::test {
 namespace {

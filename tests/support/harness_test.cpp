@@ -6,12 +6,13 @@
 #include <limits>
 #include <numeric>
 
-#include "support/compare.hpp"
+#include "selftest/compare.hpp"
+#include "selftest/force_impl.hpp"
+#include "selftest/guard.hpp"
+#include "selftest/op_check.hpp"
 #include "support/devices.hpp"
-#include "support/force_impl.hpp"
 #include "support/gradients.hpp"
-#include "support/guard.hpp"
-#include "support/op_check.hpp"
+#include "support/reference_check.hpp"
 
 namespace vitcl::test {
 namespace {

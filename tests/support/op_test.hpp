@@ -6,8 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "cases/op_case.hpp"
+#include "selftest/cases/op_case.hpp"
 #include "support/devices.hpp"
+
+namespace vitcl::selftest {
+inline void PrintTo(const std::shared_ptr<const OpCase>& op_case, std::ostream* out) { *out << op_case->name(); }
+}  // namespace vitcl::selftest
 
 namespace vitcl::test {
 
@@ -23,7 +27,6 @@ struct CaseOnDevice {
 inline std::ostream& operator<<(std::ostream& out, const CaseOnDevice& param) {
   return out << param.op_case->name() << " on " << param.device;
 }
-inline void PrintTo(const std::shared_ptr<const OpCase>& op_case, std::ostream* out) { *out << op_case->name(); }
 
 /// Device against reference; see op_check.hpp.
 class OpTest : public ::testing::TestWithParam<CaseOnDevice> {};

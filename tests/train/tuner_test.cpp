@@ -4,9 +4,9 @@
 #include <numeric>
 
 #include "ops/trial.hpp"
+#include "selftest/force_impl.hpp"
 #include "support/devices.hpp"
 #include "support/errors.hpp"
-#include "support/force_impl.hpp"
 #include "support/temporary_folder.hpp"
 #include "tiny_run.hpp"
 #include "vitcl/backend/error.hpp"

@@ -1,0 +1,68 @@
+// The self-test in a process of its own.
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "train/child_process.hpp"
+#include "vitcl/selftest/selftest.hpp"
+
+namespace vitcl::selftest {
+namespace {
+
+using nlohmann::ordered_json;
+
+Report failed(const std::string& reason) {
+  return {.ops = {{.op = "process", .unit = "", .failures = {reason}}}, .seconds = 0};
+}
+
+Report from_json(const ordered_json& json) {
+  Report report;
+  report.seconds = json.at("seconds");
+  for (const ordered_json& op : json.at("ops")) {
+    const ordered_json& error = op.at("worst_error");
+    report.ops.push_back(
+        {.op = op.at("op"),
+         .inputs = op.at("inputs"),
+         .worst_error = error.is_null() ? std::numeric_limits<double>::quiet_NaN() : error.get<double>(),
+         .unit = op.at("unit"),
+         .failures = op.at("failures")});
+  }
+  return report;
+}
+
+}  // namespace
+
+std::string to_json(const Report& report) {
+  ordered_json ops = ordered_json::array();
+  for (const OpResult& op : report.ops) {
+    const ordered_json error = std::isfinite(op.worst_error) ? ordered_json(op.worst_error) : ordered_json(nullptr);
+    ops.push_back(
+        {{"op", op.op}, {"inputs", op.inputs}, {"worst_error", error}, {"unit", op.unit}, {"failures", op.failures}});
+  }
+  const ordered_json json = {{"passed", report.passed()}, {"seconds", report.seconds}, {"ops", ops}};
+  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+Report examine(const std::vector<std::string>& command, double seconds) {
+  const train::ChildResult child = train::run_child(command, seconds);
+  if (child.timed_out) return failed(fmt::format("it did not finish within {} s", seconds));
+  if (WIFSIGNALED(child.status)) {
+    const int signal = WTERMSIG(child.status);
+    return failed(fmt::format("it crashed: signal {} ({})", signal, strsignal(signal)));
+  }
+  try {
+    // A driver may print, too; the report is the last line.
+    const std::string& out = child.out;
+    const size_t end = out.find_last_not_of('\n');
+    const size_t start = end == std::string::npos ? 0 : out.rfind('\n', end) + 1;
+    return from_json(ordered_json::parse(out.substr(start)));
+  } catch (const ordered_json::exception&) {
+    return failed(fmt::format("it ended with code {} and no report", WEXITSTATUS(child.status)));
+  }
+}
+
+}  // namespace vitcl::selftest
