@@ -29,6 +29,8 @@ Command add_bench(CLI::App& root);
 Command add_devices(CLI::App& root);
 Command add_check_driver(CLI::App& root);
 Command add_measure_training(CLI::App& root);
+Command add_doctor(CLI::App& root);
+Command add_doctor_device(CLI::App& root);
 Command add_train(CLI::App& root);
 Command add_eval(CLI::App& root);
 Command add_predict(CLI::App& root);

@@ -11,6 +11,7 @@
 #include "progress_view.hpp"
 #include "stop_signal.hpp"
 #include "trace_file.hpp"
+#include "trust.hpp"
 #include "tuning.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/train/trainer.hpp"
@@ -24,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 struct Options : CommonOptions {
   ConfigFlags flags;
   std::string output, resume, trace;
-  bool overwrite = false;
+  bool overwrite = false, trust = false;
 };
 
 /// "runs/20250131-235959", with a number behind it where that is taken.
@@ -179,13 +180,15 @@ int train_on(train::Trainer& trainer, const Devices& devices, const train::RunFo
   return code;
 }
 
-/// The devices of the list. Throws UsageError where the options don't fit their number.
-std::vector<DeviceInfo> chosen_devices(const Options& options, const train::TrainConfig& config) {
+/// The devices of the list. Throws UsageError where the options don't fit their number, DeviceError where one of them
+/// computes wrongly.
+std::vector<DeviceInfo> chosen_devices(const Options& options, const train::TrainConfig& config, const Notes& note) {
   std::vector<DeviceInfo> devices = select_devices(config.device);
   if (devices.size() > 1 && !options.trace.empty()) {
     throw UsageError(
         fmt::format("--trace shows the launches on one device; --device {} names {}", config.device, devices.size()));
   }
+  for (const DeviceInfo& device : devices) require_trusted(device, options.trust, note);
   return devices;
 }
 
@@ -203,7 +206,7 @@ int start_run(const Options& options, const std::set<std::string>& from_file) {
   const data::Dataset dataset = train::load_data(config);
   train::require_fitting(config.model, dataset);
   const Notes note(options.quiet);
-  const std::vector<DeviceInfo> chosen = chosen_devices(options, config);
+  const std::vector<DeviceInfo> chosen = chosen_devices(options, config, note);
   if (!options.trace.empty()) require_writable(options.trace);
   const fs::path output = options.output.empty() ? default_output() : fs::path(options.output);
   const size_t bytes = train::run_bytes(config, dataset.train.count);
@@ -228,7 +231,7 @@ int resume_run(const Options& options) {
   if (!options.trace.empty()) require_writable(options.trace);
   const Notes note(options.quiet);
   Devices devices;
-  const std::vector<DeviceInfo> chosen = chosen_devices(options, config);
+  const std::vector<DeviceInfo> chosen = chosen_devices(options, config, note);
   for (const DeviceInfo& info : chosen) {
     const auto saved = folder.read_implementations(info);
     devices.open(
@@ -267,6 +270,7 @@ Command add_train(CLI::App& root) {
       ->option_text("RUN");
   using Group = train::OptionGroup;
   options->flags.add(*app, {Group::device, Group::training, Group::data, Group::model, Group::mask});
+  app->add_flag("--trust", options->trust, "train on a device that fails its self-test, or has had none");
   add_config_file(*app, *options);
   add_quiet(*app, *options);
   add_profile(*app, *options);

@@ -3,11 +3,10 @@
 #include <sys/wait.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "train/child_process.hpp"
+#include "backend/child_process.hpp"
 #include "vitcl/selftest/selftest.hpp"
 
 namespace vitcl::selftest {
@@ -48,12 +47,9 @@ std::string to_json(const Report& report) {
 }
 
 Report examine(const std::vector<std::string>& command, double seconds) {
-  const train::ChildResult child = train::run_child(command, seconds);
+  const ChildResult child = run_child(command, seconds);
   if (child.timed_out) return failed(fmt::format("it did not finish within {} s", seconds));
-  if (WIFSIGNALED(child.status)) {
-    const int signal = WTERMSIG(child.status);
-    return failed(fmt::format("it crashed: signal {} ({})", signal, strsignal(signal)));
-  }
+  if (const std::string crash = crash_of(child); !crash.empty()) return failed(crash);
   try {
     // A driver may print, too; the report is the last line.
     const std::string& out = child.out;

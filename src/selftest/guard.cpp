@@ -26,7 +26,7 @@ std::vector<uint8_t> guard_pattern(size_t bytes) {
 
 }  // namespace
 
-GuardedTensor::GuardedTensor(Device& device, const Shape& shape, DType dtype) : guarded_(!device.caps().interpreted) {
+GuardedTensor::GuardedTensor(Device& device, const Shape& shape, DType dtype) : guarded_(!device.caps().interpreter) {
   const size_t bytes = std::max<size_t>(shape.elements() * size_of(dtype), 1);
   if (!guarded_) {
     memory_ = device.allocate(bytes);

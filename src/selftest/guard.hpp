@@ -10,7 +10,7 @@ namespace vitcl::selftest {
 /// A device tensor between two guards: a slice of a larger allocation, so that a write outside it lands in known words
 /// instead of in unknown memory. Everything, the tensor too, starts as NaNs with a telltale payload: a read outside,
 /// or of what nobody wrote, spoils the result. On a device that reports wrong accesses by
-/// itself (DeviceCaps::interpreted) the tensor is an allocation of its own, its contents undefined: guards would hide
+/// itself (DeviceCaps::interpreter) the tensor is an allocation of its own, its contents undefined: guards would hide
 /// what is wrong.
 class GuardedTensor {
  public:

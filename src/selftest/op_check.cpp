@@ -153,7 +153,7 @@ Problems check_integers(Device& device, const OpCase& op_case, const CheckOption
 }
 
 double work_limit(const DeviceInfo& info) {
-  if (info.caps.interpreted) return 1e5;
+  if (info.caps.interpreter) return 1e5;
   if (info.caps.small_kernels_only) return 1e7;
   return 1e10;
 }

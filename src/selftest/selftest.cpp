@@ -20,7 +20,7 @@ namespace {
 /// The most work (flops + bytes) in one input: what the references need milliseconds for.
 double case_limit(const DeviceInfo& info) {
   constexpr double quick = 3e5, quick_in_an_interpreter = 1e4;
-  return info.caps.interpreted ? quick_in_an_interpreter : quick;
+  return info.caps.interpreter ? quick_in_an_interpreter : quick;
 }
 
 bool is_chosen(const OpCase& op_case, const DeviceInfo& info) {
@@ -78,7 +78,7 @@ OpResult check_op(Device& device, const OpCases& op) {
 }
 
 OpResult check_functions(Device& device) {
-  const size_t points = device.caps().interpreted ? 400 : 40'000;
+  const size_t points = device.caps().interpreter ? 400 : 40'000;
   OpResult result{.op = "activations", .inputs = points, .unit = "ulp"};
   result.failures = check_activations(device, points, result.worst_error);
   return result;

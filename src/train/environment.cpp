@@ -1,4 +1,6 @@
-// environment.json: what a run ran on.
+// What a run or a test ran on; a run keeps it as environment.json.
+#include "vitcl/train/environment.hpp"
+
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
@@ -24,6 +26,7 @@ ordered_json describe(const DeviceInfo& device) {
           {"platform_version", device.platform_version},
           {"device_version", device.device_version},
           {"driver_version", device.driver_version},
+          {"extensions", device.extensions},
           {"compute_units", device.caps.compute_units},
           {"memory_bytes", device.caps.memory_bytes},
           {"max_allocation_bytes", device.caps.max_allocation}};
@@ -56,23 +59,37 @@ ImplementationNames to_implementations(const ordered_json& json) {
   return implementations;
 }
 
+ordered_json describe_environment() {
+  return {{"vitcl", version()},
+          {"compiler", compiler},
+          {"written", utc_time()},
+          {"system", describe_system()},
+          {"variables", relevant_variables()}};
+}
+
+std::string dumped(const ordered_json& json) {
+  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 }  // namespace
 
 const char* version() { return VITCL_VERSION; }
 
+std::string environment_json(const DeviceInfo& device) {
+  ordered_json environment = describe_environment();
+  environment["device"] = describe(device);
+  return dumped(environment);
+}
+
 void RunFolder::write_environment(const std::vector<UsedDevice>& devices) const {
-  ordered_json environment = {{"vitcl", version()},
-                              {"compiler", compiler},
-                              {"written", utc_time()},
-                              {"system", describe_system()},
-                              {"variables", relevant_variables()}};
+  ordered_json environment = describe_environment();
   for (const UsedDevice& device : devices) {
     ordered_json entry = describe(device.info);
     entry["implementations"] = to_json(device.implementations);
     environment["devices"].push_back(std::move(entry));
   }
-  io::write_text_file(environment_file(),
-                      environment.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  io::write_text_file(environment_file(), dumped(environment) + "
+");
 }
 
 std::optional<ImplementationNames> RunFolder::read_implementations(const DeviceInfo& device) const {

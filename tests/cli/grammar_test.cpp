@@ -16,7 +16,8 @@ TEST(Grammar, HelpAndVersionAreResults) {
                                      {"verify", "--help"},
                                      {"model", "--help"},
                                      {"tune", "--help"},
-                                     {"devices", "--help"}}) {
+                                     {"devices", "--help"},
+                                     {"doctor", "--help"}}) {
     const Result result = program.run(arguments);
     EXPECT_EQ(result.code, 0) << result;
     EXPECT_TRUE(says(result.out, {"Usage: vitcl"}));
@@ -53,6 +54,9 @@ TEST(Grammar, EveryMistakeIsAUsageError) {
                                      {"train", "--patch-size", "16", "--pad", "error"},
                                      {"train", "--config", "missing.toml"},
                                      {"devices", "extra"},
+                                     {"doctor", "extra"},
+                                     {"doctor", "--time-limit", "0"},
+                                     {"doctor", "--profile"},
                                      {"eval"},
                                      {"predict"},
                                      {"predict", "checkpoint-without-image"},

@@ -18,6 +18,7 @@
 
 #include "support/devices.hpp"
 #include "support/temporary_folder.hpp"
+#include "vitcl/backend/verdict_store.hpp"
 
 namespace vitcl::test {
 
@@ -122,6 +123,17 @@ class ProgramTest : public ::testing::Test {
     return steps;
   }
   std::vector<uint8_t> bytes(const std::string& file) { return read_file(program / file); }
+
+  /// Puts the verdict on the device into another cache folder, so that training does not begin with a self-test there.
+  void take_verdict_to(const std::filesystem::path& cache) {
+    const DeviceInfo device = select_device("auto");
+    const VerdictStore kept;
+    if (!kept.load(device)) {
+      const Result tested = Program().run({"doctor", "--device", "auto"});
+      ASSERT_EQ(tested.code, 0) << tested;
+    }
+    VerdictStore(cache / "verdicts.jsonl").save(device, kept.load(device).value());
+  }
 
   Program program;
 };

@@ -18,7 +18,9 @@ class Tune : public ProgramTest {
   void SetUp() override {
     ProgramTest::SetUp();
     program.environment["VITCL_CACHE_DIR"] = cache.path();
-    if (!IsSkipped()) info = select_device("auto");
+    if (IsSkipped()) return;
+    info = select_device("auto");
+    take_verdict_to(cache.path());
   }
 
   /// The model and batch of small_run().

@@ -18,7 +18,7 @@ TEST_P(ActivationTest, IsAccurateOverTheWholeRange) {
   const DeviceCaps& caps = device().caps();
   double worst_ulp = 0;
   const Problems problems = check_activations(device(),
-                                              caps.interpreted          ? 800
+                                              caps.interpreter          ? 800
                                               : caps.small_kernels_only ? 40'000
                                                                         : 400'000,
                                               worst_ulp);

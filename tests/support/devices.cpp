@@ -69,6 +69,6 @@ Device& open_device(const TestDevice& device) {
 
 void close_devices() { opened().clear(); }
 
-bool is_oclgrind(const DeviceInfo& info) { return info.caps.interpreted; }
+bool is_oclgrind(const DeviceInfo& info) { return info.caps.interpreter; }
 
 }  // namespace vitcl::test

@@ -9,6 +9,7 @@
 #include "vitcl/backend/device.hpp"
 #include "vitcl/train/checkpoint.hpp"
 #include "vitcl/train/config.hpp"
+#include "vitcl/train/environment.hpp"
 
 namespace vitcl::train {
 
@@ -61,8 +62,5 @@ class RunFolder {
   void remove_old_run() const;
   std::filesystem::path path_;
 };
-
-/// vitcl's version: "0.1.0".
-const char* version();
 
 }  // namespace vitcl::train
