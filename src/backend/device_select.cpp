@@ -10,6 +10,7 @@
 #include "backend/quirks.hpp"
 #include "vitcl/backend/device.hpp"
 #include "vitcl/backend/error.hpp"
+#include "vitcl/backend/verdict_store.hpp"
 
 namespace vitcl {
 namespace {
@@ -43,9 +44,21 @@ std::string candidates(const std::vector<DeviceInfo>& devices) {
   return text;
 }
 
+// Those that did not fail the self-test; all where none is left.
+std::vector<DeviceInfo> trusted(const std::vector<DeviceInfo>& devices) {
+  const VerdictStore store;
+  std::vector<DeviceInfo> kept;
+  for (const DeviceInfo& device : devices) {
+    const auto verdict = store.load(device);
+    if (!verdict || verdict->passed()) kept.push_back(device);
+  }
+  return kept.empty() ? devices : kept;
+}
+
 // GPUs, then PoCL, Intel, others, llvmpipe; an interpreter only where there is nothing else. Once the first of these
 // was measured, the fastest of those that were: a device too slow to be measured decides nothing.
-DeviceInfo best(const std::vector<DeviceInfo>& devices) {
+DeviceInfo best(const std::vector<DeviceInfo>& all) {
+  const std::vector<DeviceInfo> devices = trusted(all);
   const DeviceInfo& first = *std::ranges::min_element(devices, {}, [](const DeviceInfo& d) {
     return std::pair(d.caps.type == DeviceType::gpu ? 0 : 1, preference_rank(d));
   });

@@ -11,6 +11,7 @@
 #include "explain.hpp"
 #include "options.hpp"
 #include "vitcl/backend/variables.hpp"
+#include "vitcl/backend/verdict_store.hpp"
 #include "vitcl/train/device_speed.hpp"
 
 namespace vitcl::cli {
@@ -23,6 +24,12 @@ struct Options : CommonOptions {
   bool explain = false, lines = false, measure = false;
   std::string time_limit = driver_time_limit;
 };
+
+/// What the self-test said, null where it was not asked.
+ordered_json trusted(const DeviceInfo& device) {
+  const auto verdict = VerdictStore().load(device);
+  return verdict ? ordered_json(verdict->passed()) : ordered_json();
+}
 
 size_t tuned_choices(const DeviceInfo& device) { return TuningStore().load(device).records.size(); }
 
@@ -49,6 +56,7 @@ ordered_json to_json(const DeviceInfo& device, bool chosen) {
           {"fp16", caps.fp16},
           {"fp64", caps.fp64},
           {"subgroups", caps.subgroups},
+          {"trusted", trusted(device)},
           {"tuned", tuned_choices(device)},
           {"training_gflops", device.training_speed > 0 ? ordered_json(device.training_speed) : ordered_json()},
           {"auto", chosen}};
@@ -66,22 +74,29 @@ std::string_view known_as(const DeviceInfo& device) { return device.alias.empty(
 
 /// Two lines a device, of less than 100 columns but for long names: figures, then names.
 void print_table(const std::vector<DeviceInfo>& devices, size_t chosen) {
-  constexpr auto row = "{:<1} {:>5}  {:<5} {:<11} {:>5} {:>8} {:>8} {:>8}  {:<18} {:>5} {:>7}\n";
-  print(row, "", "INDEX", "P:D", "TYPE", "UNITS", "MEMORY", "LARGEST", "LOCAL", "EXTENSIONS", "TUNED", "GFLOP/S");
+  constexpr auto row = "{:<1} {:>5}  {:<5} {:<11} {:>5} {:>8} {:>8} {:>8}  {:<18} {:<7} {:>5} {:>7}\n";
+  print(row, "", "INDEX", "P:D", "TYPE", "UNITS", "MEMORY", "LARGEST", "LOCAL", "EXTENSIONS", "TRUSTED", "TUNED",
+        "GFLOP/S");
   const auto number = [](auto value, auto text) { return value > 0 ? text : std::string("-"); };
   const auto bytes = [](size_t count) { return in_bytes(static_cast<double>(count)); };
   for (const DeviceInfo& device : devices) {
     const DeviceCaps& caps = device.caps;
     const size_t tuned = tuned_choices(device);
+    const ordered_json right = trusted(device);
     print(row, device.index == chosen ? "*" : "", device.index, device.selector(), to_string(caps.type),
           caps.compute_units, bytes(caps.memory_bytes), bytes(caps.max_allocation), bytes(caps.local_bytes),
-          features(caps), number(tuned, std::to_string(tuned)),
+          features(caps),
+          right.is_null() ? "-"
+          : right         ? "yes"
+                          : "NO",
+          number(tuned, std::to_string(tuned)),
           number(device.training_speed, fmt::format("{:.1f}", device.training_speed)));
     print("{:>9}{}: {}; {}, driver {}\n", "", known_as(device), device.name, device.platform, device.driver_version);
   }
   print(
-      "\n* is what --device auto takes. LARGEST is the most memory in one allocation, TUNED the choices that `vitcl\n"
-      "tune` made, GFLOP/S the speed of training; `vitcl devices --measure` measures it.\n");
+      "\n* is what --device auto takes. LARGEST is the most memory in one allocation, TRUSTED what the self-test of\n"
+      "`vitcl doctor` said, TUNED the choices that `vitcl tune` made, GFLOP/S the speed of training; `vitcl devices "
+      "--measure` measures it.\n");
 }
 
 void print_variables(const std::map<std::string, std::string>& variables) {

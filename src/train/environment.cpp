@@ -88,8 +88,7 @@ void RunFolder::write_environment(const std::vector<UsedDevice>& devices) const 
     entry["implementations"] = to_json(device.implementations);
     environment["devices"].push_back(std::move(entry));
   }
-  io::write_text_file(environment_file(), dumped(environment) + "
-");
+  io::write_text_file(environment_file(), dumped(environment) + "\n");
 }
 
 std::optional<ImplementationNames> RunFolder::read_implementations(const DeviceInfo& device) const {

@@ -25,8 +25,8 @@ DeviceLimits measure_limits(Device& device);
 
 /// One op, forward and backward where it has both, at the shape that a model's training step gives it.
 struct OpSpeed {
-  std::string model;
-  OpShape key;
+  std::string model = {};
+  OpShape key = {};
   std::string implementation = {};
   double seconds = 0, flops = 0, bytes = 0;
   std::string failure = {};  ///< why there is no time, if so
