@@ -94,9 +94,9 @@ void print_table(const std::vector<DeviceInfo>& devices, size_t chosen) {
     print("{:>9}{}: {}; {}, driver {}\n", "", known_as(device), device.name, device.platform, device.driver_version);
   }
   print(
-      "\n* is what --device auto takes. LARGEST is the most memory in one allocation, TRUSTED what the self-test of\n"
-      "`vitcl doctor` said, TUNED the choices that `vitcl tune` made, GFLOP/S the speed of training; `vitcl devices "
-      "--measure` measures it.\n");
+      "\n* is what --device auto takes. LARGEST is the most memory in one allocation, TRUSTED what the\n"
+      "self-test of `vitcl doctor` said, TUNED the choices that `vitcl tune` made, GFLOP/S the speed of\n"
+      "training; `vitcl devices --measure` measures it.\n");
 }
 
 void print_variables(const std::map<std::string, std::string>& variables) {

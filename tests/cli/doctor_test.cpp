@@ -77,7 +77,9 @@ TEST_F(Doctor, WrongKernelsAreNamed) {
   EXPECT_TRUE(says(failures["training step"], {"fused step", "plain step", "adam1"}));
   for (const char* right : {"cross_entropy", "linear", "attention", "batch"}) EXPECT_EQ(failures[right], "[]") << right;
   for (const json& device : json::parse(program.run({"devices", "--json", "--quiet"}).out)) {
-    if (device.at("id") == info.selector()) EXPECT_EQ(device.at("trusted"), false);
+    if (device.at("id") == info.selector()) {
+      EXPECT_EQ(device.at("trusted"), false);
+    }
   }
 }
 
