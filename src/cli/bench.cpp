@@ -11,6 +11,7 @@
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
 #include "vitcl/models/vit.hpp"
+#include "vitcl/selftest/selftest.hpp"
 #include "vitcl/train/benchmark.hpp"
 
 namespace vitcl::cli {
@@ -27,14 +28,14 @@ struct Options : CommonOptions {
 std::string percent(double share) { return share > 0 ? fmt::format("{:.1f}%", 100 * share) : "-"; }
 
 void print_limits(const std::vector<BenchColumn>& columns) {
-  print("{:<24} {:>6} {:>9} {:>10} {:>9} {:>9} {:>9}  {}\n", "DEVICE", "UNITS", "LAUNCH", "PEAK", "MEMORY", "UPLOAD",
-        "DOWNLOAD", "HASH OF THE WEIGHTS");
+  print("{:<24} {:>6} {:>9} {:>10} {:>9} {:>9} {:>9} {:>5}  {}\n", "DEVICE", "UNITS", "LAUNCH", "PEAK", "MEMORY",
+        "UPLOAD", "DOWNLOAD", "ULP", "HASH OF THE WEIGHTS");
   for (const BenchColumn& column : columns) {
     const train::DeviceLimits& limits = column.device->limits;
-    print("{:<24} {:>6} {:>6.1f} us {:>5.0f} GF/s {:>4.1f} GB/s {:>4.1f} GB/s {:>4.1f} GB/s  {}\n", column.title,
+    print("{:<24} {:>6} {:>6.1f} us {:>5.0f} GF/s {:>4.1f} GB/s {:>4.1f} GB/s {:>4.1f} GB/s {:>5}  {}\n", column.title,
           column.device->compute_units, 1e6 * limits.launch_seconds, 1e-9 * limits.flops_per_second,
           1e-9 * limits.bytes_per_second, 1e-9 * limits.upload_bytes_per_second,
-          1e-9 * limits.download_bytes_per_second, column.device->weights_hash);
+          1e-9 * limits.download_bytes_per_second, in_ulp(column.device->worst_ulp), column.device->weights_hash);
   }
 }
 
@@ -84,6 +85,15 @@ std::vector<DeviceInfo> chosen_devices(const std::string& list) {
   return devices;
 }
 
+/// The self-test's largest error in units in the last place.
+std::optional<double> worst_ulp(const DeviceInfo& device) {
+  std::optional<double> worst;
+  for (const selftest::OpResult& result : selftest::run(device).ops) {
+    if (result.unit == "ulp") worst = std::max(worst.value_or(0), result.worst_error);
+  }
+  return worst;
+}
+
 int run(const Options& options) {
   const Notes note(options.quiet);
   for (const std::string& model : options.models) models::preset(model);  // throws for a name that there is not
@@ -94,6 +104,8 @@ int run(const Options& options) {
     try {
       report.devices.push_back(
           train::benchmark_device(device, options.models, [&](const std::string& what) { note("        {}", what); }));
+      note("        accuracy");
+      report.devices.back().worst_ulp = worst_ulp(device);
     } catch (const DeviceError& error) {
       print_error(fmt::format("{}: {}", device.name, error.what()));
     }

@@ -70,11 +70,11 @@ std::string limits_table(const std::vector<BenchColumn>& columns) {
             cell(fmt::format("{:.0f} GFLOP/s", 1e-9 * limits.flops_per_second)) +
             cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.bytes_per_second)) +
             cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.upload_bytes_per_second)) +
-            cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.download_bytes_per_second)) +
+            cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.download_bytes_per_second)) + cell(in_ulp(device.worst_ulp)) +
             fmt::format("<td class=text><code>{}</code></td></tr>\n", escaped(device.weights_hash));
   }
   return table_of({"device", "name", "platform", "units", "launch", "arithmetic", "memory", "upload", "download",
-                   "hash of the weights"},
+                   "worst ulp", "hash of the weights"},
                   3, rows);
 }
 

@@ -30,6 +30,9 @@ struct BenchTable {
 /// 1372 or 0.91: a rate with the digits that mean something.
 std::string rate(double per_second);
 
+/// "4.6", or "-" where it is not known.
+std::string in_ulp(std::optional<double> error);
+
 /// The devices of all reports side by side. Points into `reports`.
 BenchTable bench_table(const std::vector<train::BenchmarkReport>& reports);
 

@@ -54,6 +54,8 @@ std::string rate(double per_second) {
   return per_second < 10 ? fmt::format("{:.2f}", per_second) : fmt::format("{:.0f}", per_second);
 }
 
+std::string in_ulp(std::optional<double> error) { return error ? fmt::format("{:.1f}", *error) : "-"; }
+
 BenchTable bench_table(const std::vector<BenchmarkReport>& reports) {
   BenchTable table{columns_of(reports), {}};
   Rows rows(table.columns.size());

@@ -78,7 +78,8 @@ ordered_json json_of(const DeviceBenchmark& device) {
             {"flops_per_second", limits.flops_per_second}}},
           {"ops", ops},
           {"models", models},
-          {"weights_hash", device.weights_hash}};
+          {"weights_hash", device.weights_hash},
+          {"worst_ulp", device.worst_ulp ? ordered_json(*device.worst_ulp) : ordered_json()}};
 }
 
 /// A time, rate or amount: a finite number that is not negative.
@@ -119,6 +120,7 @@ DeviceBenchmark device_from(const ordered_json& json) {
                                     .download_bytes_per_second = number(limits, "download_bytes_per_second"),
                                     .flops_per_second = number(limits, "flops_per_second")},
                          .weights_hash = json.at("weights_hash")};
+  if (!json.at("worst_ulp").is_null()) device.worst_ulp = number(json, "worst_ulp");
   for (const ordered_json& op : json.at("ops")) device.ops.push_back(op_from(op));
   for (const ordered_json& model : json.at("models")) device.models.push_back(model_from(model));
   return device;

@@ -41,7 +41,8 @@ BenchmarkReport report() {
                                 .driver = "1.2",
                                 .compute_units = 3,
                                 .limits = {1e-6, 2e10, 3e9, 4e9, 5e11},
-                                .weights_hash = "00ff"};
+                                .weights_hash = "00ff",
+                                .worst_ulp = 4.5};
   device.ops = {{"article", {"gemm", "nt_1x2x3"}, "tile_6x16", 1e-3, 2e8, 3e6}, {"small", {"gelu", "7"}}};
   device.ops[1].failure = "no time";
   device.models = {{"article", 100, 0.02, 0.01, 2e9, 0.5}, {"small", 8}};
@@ -56,6 +57,7 @@ TEST(BenchmarkFile, IsReadAsItWasWritten) {
   ASSERT_EQ(read.devices.size(), 1);
   EXPECT_EQ(read.devices[0].ops[0].key.shape, "nt_1x2x3");
   EXPECT_EQ(read.devices[0].models[0].joules, 0.5);
+  EXPECT_EQ(read.devices[0].worst_ulp, 4.5);
   EXPECT_EQ(read.devices[0].models[1].failure, report().devices[0].models[1].failure);
 }
 

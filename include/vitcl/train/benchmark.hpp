@@ -58,6 +58,8 @@ struct DeviceBenchmark {
   std::vector<ModelSpeed> models = {};
   /// XXH3, 128 bits, of a small model's parameters after ten steps: equal where devices agree to the bit.
   std::string weights_hash = {};
+  /// The largest error of exp, log and GELU in units in the last place, where the self-test measured it.
+  std::optional<double> worst_ulp = {};
 };
 
 /// What one run of `vitcl bench` writes.
