@@ -74,7 +74,7 @@ std::string_view known_as(const DeviceInfo& device) { return device.alias.empty(
 
 /// Two lines a device, of less than 100 columns but for long names: figures, then names.
 void print_table(const std::vector<DeviceInfo>& devices, size_t chosen) {
-  constexpr auto row = "{:<1} {:>5}  {:<5} {:<11} {:>5} {:>8} {:>8} {:>8}  {:<18} {:<7} {:>5} {:>7}\n";
+  constexpr auto row = "{:<1} {:>5} {:<5} {:<11} {:>5} {:>8} {:>8} {:>8} {:<18} {:<7} {:>5} {:>7}\n";
   print(row, "", "INDEX", "P:D", "TYPE", "UNITS", "MEMORY", "LARGEST", "LOCAL", "EXTENSIONS", "TRUSTED", "TUNED",
         "GFLOP/S");
   const auto number = [](auto value, auto text) { return value > 0 ? text : std::string("-"); };
@@ -91,7 +91,7 @@ void print_table(const std::vector<DeviceInfo>& devices, size_t chosen) {
                           : "NO",
           number(tuned, std::to_string(tuned)),
           number(device.training_speed, fmt::format("{:.1f}", device.training_speed)));
-    print("{:>9}{}: {}; {}, driver {}\n", "", known_as(device), device.name, device.platform, device.driver_version);
+    print("{:>8}{}: {}; {}, driver {}\n", "", known_as(device), device.name, device.platform, device.driver_version);
   }
   print(
       "\n* is what --device auto takes. LARGEST is the most memory in one allocation, TRUSTED what the\n"

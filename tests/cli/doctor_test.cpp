@@ -85,7 +85,8 @@ TEST_F(Doctor, WrongKernelsAreNamed) {
 
 TEST_F(Doctor, TrainRefusesADeviceThatFails) {
   spoil("pool.cl", "vitcl_load_flat(tokens + image", "1.001f * vitcl_load_flat(tokens + image");
-  const Arguments run = small_run("run") + Arguments{"--epochs", "1"};
+  // By name: auto would pass over it from the second run on.
+  const Arguments run = small_run("run") + Arguments{"--epochs", "1", "--device", info.selector()};
   const Result first = program.run(run);
   EXPECT_EQ(first.code, 4) << first;
   EXPECT_TRUE(says(first.err, {info.name, "testing", "self-test", "pool", "error", "--trust", "vitcl doctor"}));
