@@ -93,8 +93,8 @@ std::string models_table(const std::vector<BenchColumn>& columns) {
               cell(model.joules ? fmt::format("{:.2f} J", *model.joules / images) : "–") + "</tr>\n";
     }
   }
-  return table_of({"device", "model", "batch", "images/s, training", "images/s, inference", "of peak", "per image"}, 2,
-                  rows);
+  return table_of(
+      {"device", "model", "batch", "images/s, training", "images/s, inference", "of peak", "energy an image"}, 2, rows);
 }
 
 std::string shares_table(const BenchTable& table) {
