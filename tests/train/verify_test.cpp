@@ -15,6 +15,7 @@ class VerifyTest : public DeviceTest {
   io::Bundle bundle(const std::string& name) { return io::read_bundle(reference_dir() / (name + ".safetensors")); }
   void check(const std::string& name) {
     for (const bool fuse : {true, false}) {
+      if (!fuse && is_oclgrind(GetParam().info)) break;  // its ops are checked there one by one
       SCOPED_TRACE(fuse ? "fused" : "plain");
       const train::Verification result = train::verify(device(), bundle(name), fuse);
       expect_within(result.logits);
