@@ -48,10 +48,11 @@ std::map<OpShape, double> ops_of(const DeviceInfo& device, TrainConfig config) {
   return ops;
 }
 
-OpSpeed time_op(Device& device, OpSpeed op, double step_flops, const DeviceLimits& limits) {
+OpSpeed time_op(Device& device, const ImplementationNames& tuned, OpSpeed op, double step_flops,
+                const DeviceLimits& limits) {
   try {
     expect_quick(step_flops, limits);
-    device.choices().ask(TuningStore().load(device.info()).names());
+    device.choices().ask(tuned);
     const ops::Trial trial = ops::make_trial(device.queue(), op.key);
     trial.run();
     const Choice& choice = device.choices().taken().at(op.key);
@@ -120,15 +121,16 @@ DeviceBenchmark benchmark_device(const DeviceInfo& info, std::span<const std::st
                          .platform = info.platform,
                          .driver = info.driver_version,
                          .compute_units = info.caps.compute_units};
+  const ImplementationNames tuned = TuningStore().load(info).names();
   progress("its limits");
   result.limits = measure_limits(device);
   for (const std::string& model : models) {
     for (const auto& [key, flops] : ops_of(info, config_of(model))) {
       progress(fmt::format("{} {} of {}", key.op, key.shape, model));
-      result.ops.push_back(time_op(device, {.model = model, .key = key}, flops, result.limits));
+      result.ops.push_back(time_op(device, tuned, {.model = model, .key = key}, flops, result.limits));
     }
   }
-  device.choices().ask(TuningStore().load(info).names());
+  device.choices().ask(tuned);
   for (const std::string& model : models) {
     progress(fmt::format("a step of {}", model));
     result.models.push_back(time_model(device, model, result.limits));

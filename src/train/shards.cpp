@@ -1,6 +1,7 @@
 #include "shards.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace vitcl::train {
@@ -11,9 +12,7 @@ namespace {
 size_t shard_count(size_t batch) {
   constexpr size_t images = 12, least = 8, most = 16;
   const size_t wanted = std::clamp(batch / images, std::min(batch, least), most);
-  size_t count = 1;
-  while (2 * count <= wanted) count *= 2;
-  return count;
+  return std::bit_floor(std::max<size_t>(1, wanted));
 }
 
 }  // namespace
