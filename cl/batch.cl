@@ -6,6 +6,7 @@
 #error "batch.cl needs WIDTH and GROUP"
 #endif
 #include "common/flat.h"
+#include "common/parts.h"
 #include "common/random.h"
 #include "common/reduce.h"
 #include "common/step.h"
@@ -63,23 +64,25 @@ __kernel void random_mask(ulong seed, float ratio, const __global int* epoch, co
   }
 }
 
-// One work-group. Counts are exact as floats up to 2^24 samples. A cursor behind the last step writes nothing.
+// A work-group for each part of the batch. Counts are exact as floats up to 2^24 samples. What would lie behind the
+// last step is not written.
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void record_statistics(
     const __global float* loss, const __global int* correct, const __global int* cursor, __global float* losses,
     __global int* correct_counts, int batch, int steps) {
   __local float scratch[GROUP];
   float loss_sum = 0.0f, hits = 0.0f;
-  for (int i = (int)get_local_id(0); i < batch; i += GROUP) {
+  const Share share = share_of_part(batch, (uint)get_group_id(0), (uint)get_num_groups(0));
+  for (int i = share.first + (int)get_local_id(0); i < share.last; i += GROUP) {
     loss_sum += loss[i];
     hits += (float)correct[i];
   }
   loss_sum = vitcl_group_sum(loss_sum, scratch);
   hits = vitcl_group_sum(hits, scratch);
-  const int step_number = *cursor;
+  const int step_number = *cursor + (int)get_group_id(0);
   if (get_local_id(0) == 0 && step_number >= 0 && step_number < steps) {
-    losses[step_number] = loss_sum / (float)batch;
+    losses[step_number] = loss_sum / (float)(share.last - share.first);
     correct_counts[step_number] = (int)hits;
   }
 }
 
-__kernel void advance(__global int* cursor) { ++*cursor; }
+__kernel void advance(__global int* cursor, int steps) { *cursor += steps; }

@@ -25,6 +25,9 @@
 #include "common/layer_norm_rows.h"
 #include "common/register_tile.h"
 
+typedef float16 floatW;
+#include "common/parts.h"
+
 // y = x wᵀ + bias + added for rows that lie `*_row` elements apart; bias and added may be null.
 static inline void linear(const __global float* x, int x_row, const __global float* w, const __global float* bias,
                           const __global float* added, int added_row, __global float* y, int y_row, int rows, int in,
@@ -127,7 +130,8 @@ VITCL_LANES_KERNEL void encoder_block_forward(
   const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
                                          projection_weight, projection_bias, norm2_weight, norm2_bias,
                                          up_weight,         up_bias,         down_weight,  down_bias};
-  const Share share = share_of_item(batch);
+  const ulong item = get_global_id(0), items = get_global_size(0);
+  const Share share = {(int)(item * batch / items), (int)((item + 1) * batch / items)};
   __global float* normal = workspace + get_global_id(0) * scratch;
   for (int image = share.first; image < share.last; image += group) {
     Saved s = saves ? saved_of(&b, saved, batch, image) : saved_of(&b, normal + group * tokens * dim, group, 0);
@@ -178,8 +182,8 @@ static inline void backward_group(const Block* b, const __global float** w, cons
   add_rows(dx, stride, t->dresidual, live, dim);
 }
 
-// Global size: slices. A work-item sums the parameters' gradients over its share of the images: the first one into the
-// gradients themselves (+ what they hold), the others each into one of `slices`.
+// Global size: slices, a power of two. A work-item sums the parameters' gradients over its part of the images: the
+// first one into the gradients themselves (+ what they hold), the others each into one of `slices`.
 VITCL_LANES_KERNEL void encoder_block_backward(
     const __global float* dy, const __global float* x, const __global float* norm1_weight,
     const __global float* norm1_bias, const __global float* qkv_weight, const __global float* qkv_bias,
@@ -198,7 +202,7 @@ VITCL_LANES_KERNEL void encoder_block_backward(
   const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
                                          projection_weight, projection_bias, norm2_weight, norm2_bias,
                                          up_weight,         up_bias,         down_weight,  down_bias};
-  const Share share = share_of_item(batch);
+  const Share share = share_of_part(batch, (uint)get_global_id(0), (uint)get_global_size(0));
   __global float* g[PARAMETERS] = {dnorm1_weight,      dnorm1_bias,      dqkv_weight,   has_qkv_bias ? dqkv_bias : 0,
                                    dprojection_weight, dprojection_bias, dnorm2_weight, dnorm2_bias,
                                    dup_weight,         dup_bias,         ddown_weight,  ddown_bias};
@@ -213,8 +217,8 @@ VITCL_LANES_KERNEL void encoder_block_backward(
   }
 }
 
-// Adds the slices to the gradients, slice after slice. Global size: (chunks, parameters); a work-item sums `chunk`
-// elements of one parameter.
+// The gradients' sums over all slices, in a binary tree; the first slice lies in the gradients themselves. Global size:
+// (chunks, parameters); a work-item sums `chunk` elements of one parameter.
 VITCL_LANES_KERNEL void encoder_block_sum_gradients(__global float* slices, __global float* dnorm1_weight,
                                                     __global float* dnorm1_bias, __global float* dqkv_weight,
                                                     __global float* dqkv_bias, __global float* dprojection_weight,
@@ -234,8 +238,12 @@ VITCL_LANES_KERNEL void encoder_block_sum_gradients(__global float* slices, __gl
   const size_t stride = second[0] - first[0];
   const int begin = (int)get_global_id(0) * chunk, end = min(begin + chunk, size);
   for (int i = begin; i < end; i += 16) {
-    float16 sum = load_features(targets[parameter], i, end);
-    for (int s = 0; s < slice_count; ++s) sum += load_features(first[parameter] + s * stride, i, end);
-    store_features(sum, targets[parameter], i, end);
+    TreeSum sum;
+    sum.count = 0;
+    add_part(&sum, load_features(targets[parameter], i, end), 0);
+    for (int s = 1; s < slice_count; ++s) {
+      add_part(&sum, load_features(first[parameter] + (s - 1) * stride, i, end), s);
+    }
+    store_features(sum.branch[0], targets[parameter], i, end);
   }
 }

@@ -52,17 +52,6 @@ static inline void gradients_of(const Block* b, __global float* slices, size_t i
   if (!b->has_qkv_bias) gradients[QKV_BIAS] = 0;
 }
 
-// The images that a work-item takes.
-typedef struct {
-  int first, last;
-} Share;
-
-static inline Share share_of_item(int batch) {
-  const ulong item = get_global_id(0), items = get_global_size(0);
-  const Share share = {(int)(item * batch / items), (int)((item + 1) * batch / items)};
-  return share;
-}
-
 // What forward makes and backward reads, in this order, each over all images.
 typedef struct {
   __global float *mean1, *rstd1;  // (images, tokens)

@@ -192,11 +192,11 @@ std::vector<DeviceInfo> chosen_devices(const Options& options, const train::Trai
   return devices;
 }
 
-/// What a device is to take in a run on so many.
-ImplementationNames tuned_implementations(const DeviceInfo& device, train::TrainConfig config, size_t devices,
+/// What a device is to take in a run on so many. On several, what ships: what the tuner finds holds for one size of
+/// batch, and with another implementation for each share the result would depend on the shares.
+ImplementationNames tuned_implementations(const DeviceInfo& device, const train::TrainConfig& config, size_t devices,
                                           const Notes& note) {
-  if (devices > 1) config.batch_size = train::largest_shard(config.batch_size);
-  return wanted_implementations(device, config, note);
+  return devices > 1 ? ImplementationNames() : wanted_implementations(device, config, note);
 }
 
 int start_run(const Options& options, const std::set<std::string>& from_file) {

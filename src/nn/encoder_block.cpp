@@ -7,7 +7,14 @@
 namespace vitcl::nn {
 
 ops::EncoderBlockShape EncoderBlock::shape(const Shape& x) const {
-  return {x[0], x[1], config_.first_row_only ? 1 : x[1], config_.heads, x[2], config_.mlp_dim, config_.qkv_bias};
+  return {.batch = x[0],
+          .tokens = x[1],
+          .queries = config_.first_row_only ? 1 : x[1],
+          .heads = config_.heads,
+          .dim = x[2],
+          .mlp_dim = config_.mlp_dim,
+          .qkv_bias = config_.qkv_bias,
+          .parts = config_.parts};
 }
 
 LayerPlan EncoderBlock::plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const {
@@ -22,6 +29,7 @@ LayerPlan EncoderBlock::plan(const DeviceCaps& caps, const std::vector<Shape>& i
   plan.saved = {{"activations", {ops::encoder_block_saved_elements(s)}}};
   plan.saves_for_backward_only = true;
   plan.backward_reads_inputs = true;
+  plan.parts = config_.parts;
   plan.workspace_bytes = ops::encoder_block_workspace_bytes(caps, s);
   plan.unsaved_workspace_bytes = ops::encoder_block_unsaved_workspace_bytes(caps, s);
   const auto products = ops::encoder_block_products(s);
@@ -34,6 +42,12 @@ LayerPlan EncoderBlock::plan(const DeviceCaps& caps, const std::vector<Shape>& i
 std::shared_ptr<const Layer> EncoderBlock::first_row_only() const {
   Config config = config_;
   config.first_row_only = true;
+  return std::make_shared<const EncoderBlock>(std::move(config));
+}
+
+std::shared_ptr<const Layer> EncoderBlock::in_parts(size_t parts) const {
+  Config config = config_;
+  config.parts = parts;
   return std::make_shared<const EncoderBlock>(std::move(config));
 }
 

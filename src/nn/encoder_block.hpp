@@ -21,12 +21,14 @@ class EncoderBlock final : public Layer {
     std::vector<ParameterSpec>
         parameters;  ///< in the order of ops::BlockParameter, without a qkv_bias that isn't there
     bool first_row_only = false;
+    size_t parts = 0;  ///< see ops::EncoderBlockShape
   };
   explicit EncoderBlock(Config config) : config_(std::move(config)) {}
   std::string kind() const override { return "EncoderBlock"; }
   std::vector<ParameterSpec> parameters() const override { return config_.parameters; }
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   std::shared_ptr<const Layer> first_row_only() const override;
+  std::shared_ptr<const Layer> in_parts(size_t parts) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
   void backward(Queue& queue, const BackwardArgs& args) const override;
 

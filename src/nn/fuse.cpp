@@ -218,8 +218,27 @@ Graph leave_out_unread_rows(const Graph& graph) {
   return rewriter.finish();
 }
 
+Graph in_parts(const Graph& graph, size_t parts) {
+  Rewriter rewriter(graph);
+  for (size_t i = 0; i < graph.nodes().size(); ++i) {
+    const auto& node = graph.nodes()[i];
+    const auto layer = node.layer ? node.layer->in_parts(parts) : nullptr;
+    if (layer) {
+      rewriter.set(i, rewriter.graph().add(node.name, layer, rewriter.inputs(i), node.parameters));
+    } else {
+      rewriter.copy(i);
+    }
+  }
+  return rewriter.finish();
+}
+
 }  // namespace
 
 Graph fuse(const Graph& graph, const DeviceCaps& caps) { return leave_out_unread_rows(fuse_blocks(graph, caps)); }
+
+Graph rewritten(const Graph& graph, const DeviceCaps& caps, const PlanOptions& options) {
+  Graph fused = options.fuse ? fuse(graph, caps) : graph;
+  return options.parts > 0 ? in_parts(fused, options.parts) : fused;
+}
 
 }  // namespace vitcl::nn

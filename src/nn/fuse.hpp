@@ -12,9 +12,7 @@ namespace vitcl::nn {
 /// Throws ShapeError where layers don't fit together.
 Graph fuse(const Graph& graph, const DeviceCaps& caps);
 
-/// The graph as it runs: fused where the options say so.
-inline Graph rewritten(const Graph& graph, const DeviceCaps& caps, const PlanOptions& options) {
-  return options.fuse ? fuse(graph, caps) : graph;
-}
+/// The graph as it runs: fused, and with layers that sum over the parts of a batch, where the options say so.
+Graph rewritten(const Graph& graph, const DeviceCaps& caps, const PlanOptions& options);
 
 }  // namespace vitcl::nn

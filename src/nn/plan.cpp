@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "nn/fuse.hpp"
+#include "nn/part_backward.hpp"
 #include "nn/schedule.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -89,7 +90,11 @@ class Recorder {
     }
     args.parameter_gradients = parameter_tensors(step.node, true);
     args.parameter_mode = parameter_mode;
-    node.layer->backward(queue, args);
+    if (scheduled.backward_parts > 0) {
+      part_backward(queue, *node.layer, scheduled.plan, args, scheduled.backward_parts);
+    } else {
+      node.layer->backward(queue, args);
+    }
   }
 
   std::vector<Tensor> inputs(size_t i, const std::vector<NodeTensors>& nodes) const {

@@ -43,8 +43,9 @@ GraphReport report(const Graph& plain, const DeviceCaps& caps, size_t batch, con
 size_t largest_batch(const Graph& plain, const DeviceCaps& caps, const PlanOptions& options) {
   const Graph graph = rewritten(plain, caps, options);
   const auto fits = [&](size_t batch) { return make_schedule(graph, caps, batch, options).fits(caps); };
-  if (!fits(1)) return 0;
-  size_t good = 1, bad = 2;
+  const size_t least = std::max<size_t>(1, options.parts);
+  if (!fits(least)) return 0;
+  size_t good = least, bad = 2 * least;
   while (fits(bad)) {
     good = bad;
     bad *= 2;

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <tuple>
 
+#include "nn/part_backward.hpp"
 #include "nn/recompute.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -15,8 +17,14 @@ namespace {
 class Scheduler {
  public:
   /// `cuts` ends the segments whose forward runs again before their backward, but for the last (nn/recompute.hpp).
-  Scheduler(const Graph& graph, const DeviceCaps& caps, size_t batch, Mode mode, std::vector<size_t> cuts)
-      : graph_(graph), caps_(caps), batch_(batch), training_(mode == Mode::training), cuts_(std::move(cuts)) {
+  Scheduler(const Graph& graph, const DeviceCaps& caps, size_t batch, const PlanOptions& options,
+            std::vector<size_t> cuts)
+      : graph_(graph),
+        caps_(caps),
+        batch_(batch),
+        training_(options.mode == Mode::training),
+        parts_(options.parts),
+        cuts_(std::move(cuts)) {
     if (training_ && !graph.loss()) throw UsageError("[graph] training needs a loss: call Graph::set_loss");
     count_ = graph.nodes().size();
     givers_.resize(count_);
@@ -96,6 +104,8 @@ class Scheduler {
       scheduled(i).runs_backward = wanted[i] && trainable[i];
       if (!scheduled(i).runs_backward) continue;
       for (const size_t input : node(i).inputs) wanted[input] = true;
+      const bool in_parts = parts_ > 1 && scheduled(i).plan.parts != parts_ && !node(i).layer->parameters().empty();
+      scheduled(i).backward_parts = in_parts ? parts_ : 0;
     }
   }
 
@@ -142,13 +152,21 @@ class Scheduler {
   void place(Step& step) {
     const auto& s = scheduled(step.node);
     const bool unsaved = step.pass != Pass::backward && !saves(step.node, step.pass);
-    const size_t scratch = unsaved ? s.plan.unsaved_workspace_bytes : s.plan.workspace_bytes;
+    size_t scratch = unsaved ? s.plan.unsaved_workspace_bytes : s.plan.workspace_bytes;
+    if (step.pass == Pass::backward && s.backward_parts > 0) scratch = part_scratch(step.node);
     if (scratch > 0) step.workspace = new_slot(scratch);
     if (step.pass == Pass::backward) {
       place_backward(step.node);
     } else {
       place_forward(step.node, step.pass);
     }
+  }
+
+  size_t part_scratch(size_t i) const {
+    std::vector<Shape> inputs;
+    for (const size_t input : node(i).inputs) inputs.push_back(schedule_.nodes[input].shape);
+    return part_backward_workspace_bytes(*node(i).layer, schedule_.nodes[i].plan, inputs, parts_,
+                                         caps_.buffer_alignment);
   }
 
   // Whether a forward pass leaves what its layer saves.
@@ -230,6 +248,7 @@ class Scheduler {
   const DeviceCaps& caps_;
   size_t batch_, count_ = 0;
   bool training_;
+  size_t parts_;
   std::vector<size_t> cuts_;
   size_t now_ = 0;  // the step at hand, or their number behind the last
   std::vector<std::vector<size_t>> consumers_;
@@ -276,8 +295,13 @@ bool Schedule::fits(const DeviceCaps& caps) const {
 
 Schedule make_schedule(const Graph& graph, const DeviceCaps& caps, size_t batch, const PlanOptions& options) {
   if (batch == 0) throw UsageError("[graph] the batch size must be at least 1");
+  if (options.parts > 0 && (!std::has_single_bit(options.parts) || options.parts > batch)) {
+    throw UsageError(
+        fmt::format("[graph] a batch of {} can't be cut in {} parts: a power of two up to the batch is wanted", batch,
+                    options.parts));
+  }
   const auto with_cuts = [&](std::vector<size_t> cuts) {
-    return Scheduler(graph, caps, batch, options.mode, std::move(cuts)).run();
+    return Scheduler(graph, caps, batch, options, std::move(cuts)).run();
   };
   Schedule plain = with_cuts({});
   if (!options.recompute || options.mode != Mode::training) return plain;

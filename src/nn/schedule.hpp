@@ -32,6 +32,7 @@ struct ScheduledNode {
   Results forward;   ///< what forward leaves
   Results backward;  ///< what backward reads: the same, or what a second forward leaves
   bool runs_backward = false;
+  size_t backward_parts = 0;     ///< of the batch, through which backward is run one by one; 0: whole
   std::optional<Slot> gradient;  ///< of the output; none for the loss
   std::vector<InputGradient> input_gradients;
 };

@@ -17,7 +17,7 @@ struct BatchLaunch {
   Kernel kernel(Queue& queue, std::string_view entry) const {
     return queue.device().kernel(op, entry, split.spec().define("GROUP", static_cast<int64_t>(group)));
   }
-  LaunchShape one_group() const { return {{group}, {group}}; }
+  LaunchShape groups(size_t count) const { return {{group * count}, {group}}; }
 };
 
 }  // namespace
@@ -44,7 +44,7 @@ void load_batch(Queue& queue, const Tensor& pixels, const Tensor& all_labels, co
   queue.launch(launch.kernel(queue, "load_images"),
                {{items, channels, batch}, {launch.split.local[0], 1, 1}, 3 * elements, 5 * elements}, pixels, order,
                table, cursor, mean, deviation, images, uint64_t{plane}, launch.split.chunk);
-  queue.launch(launch.kernel(queue, "load_labels"), launch.one_group(), all_labels, order, table, cursor, labels,
+  queue.launch(launch.kernel(queue, "load_labels"), launch.groups(1), all_labels, order, table, cursor, labels,
                uint64_t{batch});
 }
 
@@ -63,21 +63,21 @@ void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, 
 }
 
 void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, const Tensor& cursor,
-                       const Tensor& losses, const Tensor& correct_counts) {
+                       const Tensor& losses, const Tensor& correct_counts, size_t parts) {
   expect_rank(op, "loss", loss, 1);
   expect_shape(op, "correct", correct, loss.shape(), "like loss", DType::i32);
   expect_shape(op, "cursor", cursor, {1}, "to name one step", DType::i32);
   expect_rank(op, "losses", losses, 1);
   expect_shape(op, "correct_counts", correct_counts, losses.shape(), "like losses", DType::i32);
   const BatchLaunch launch(queue.device(), loss.elements());
-  queue.launch(launch.kernel(queue, "record_statistics"), launch.one_group(), loss, correct, cursor, losses,
+  queue.launch(launch.kernel(queue, "record_statistics"), launch.groups(parts), loss, correct, cursor, losses,
                correct_counts, to_int(op, "the batch", loss.elements()), to_int(op, "the steps", losses.elements()));
 }
 
-void advance(Queue& queue, const Tensor& cursor) {
+void advance(Queue& queue, const Tensor& cursor, size_t steps) {
   expect_shape(op, "cursor", cursor, {1}, "to name one step", DType::i32);
   const BatchLaunch launch(queue.device(), 1);
-  queue.launch(launch.kernel(queue, "advance"), {{1}, {1}}, cursor);
+  queue.launch(launch.kernel(queue, "advance"), {{1}, {1}}, cursor, to_int(op, "the steps", steps));
 }
 
 }  // namespace vitcl::ops

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "attention.hpp"
@@ -41,13 +42,12 @@ size_t forward_items(const DeviceCaps& caps, const EncoderBlockShape& shape) {
   return std::min(shape.batch, caps.compute_units * divide_up(shape.batch, caps.compute_units * group));
 }
 
-// Slices of the batch backward, by the batch alone: a power of two, of some 12 images where there are many.
-size_t slice_count(size_t batch) {
+// Slices of the batch backward: as many as were asked for, else by the batch alone a power of two, of some 12 images
+// where there are many.
+size_t slice_count(const EncoderBlockShape& shape) {
+  if (shape.parts > 0) return shape.parts;
   constexpr size_t images = 12, least = 4, most = 64;
-  const size_t wanted = std::clamp(batch / images, std::min(batch, least), most);
-  size_t slices = 1;
-  while (2 * slices <= wanted) slices *= 2;
-  return slices;
+  return std::bit_floor(std::clamp(shape.batch / images, std::min(shape.batch, least), most));
 }
 
 // Images that each of the work-items passes through the block together.
@@ -63,13 +63,13 @@ size_t forward_scratch(const DeviceCaps& caps, const EncoderBlockShape& s, bool 
 }
 
 size_t backward_scratch(const EncoderBlockShape& s) {
-  const size_t slices = slice_count(s.batch);
+  const size_t slices = slice_count(s);
   return slices * group_of(s, slices) * s.tokens * (3 * s.dim + std::max(3 * s.dim, s.mlp_dim));
 }
 
 // Bytes of the parameters' gradients in all slices but the first, which needs none; the scratch lies behind them.
 size_t slice_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
-  return align_up((slice_count(s.batch) - 1) * parameter_elements(s) * sizeof(float), caps.buffer_alignment);
+  return align_up((slice_count(s) - 1) * parameter_elements(s) * sizeof(float), caps.buffer_alignment);
 }
 
 Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, bool masked, std::string_view entry) {
@@ -120,6 +120,11 @@ void check(const DeviceCaps& caps, const EncoderBlockShape& s, const Tensor& x, 
   }
   if (const auto reason = refuse_encoder_block(caps, s)) throw UsageError(fmt::format("[{}] {}", op, *reason));
   expect_filled(op, "x", x);
+  if (s.parts > s.batch || (s.parts > 0 && !std::has_single_bit(s.parts))) {
+    throw ShapeError(
+        fmt::format("[{}] the batch of {} can't be cut in {} parts: a power of two, at most the batch, is wanted", op,
+                    s.batch, s.parts));
+  }
   expect_shape(op, "x", x, {s.batch, s.tokens, s.dim}, "to be computed with");
   check_parameters(s, parameters, "");
 }
@@ -141,7 +146,7 @@ void add_slices(Queue& queue, const EncoderBlockShape& s, bool masked, const Buf
                  {{divide_up(longest, chunk), block_parameter_count},
                   {1, 1},
                   elements * parts,
-                  sizeof(float) * elements * (parts + 2)},
+                  sizeof(float) * elements * (parts + 1)},
                  slices, d..., to_int(op, "slices", count), to_int(op, "heads", s.heads),
                  to_int(op, "mlp_dim", s.mlp_dim), int32_t{s.qkv_bias}, static_cast<int32_t>(chunk));
   });
@@ -233,7 +238,7 @@ void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const Enco
   check_parameters(s, gradients, "d");
   const Mask mask = check_mask(s, options.mask);
   const bool masked = mask.tensor != nullptr;
-  const size_t slices = slice_count(s.batch), bytes = slice_bytes(queue.device().caps(), s);
+  const size_t slices = slice_count(s), bytes = slice_bytes(queue.device().caps(), s);
   const Buffer scratch = workspace.buffer().slice(bytes, backward_scratch(s) * sizeof(float));
   const Buffer sums = slices == 1 ? scratch : workspace.buffer().slice(0, bytes);
   const BlockProducts products = encoder_block_products(s);
@@ -249,7 +254,7 @@ void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const Enco
                    int32_t{bool(dx)}, accumulates(input_mode), accumulates(parameter_mode));
     });
   });
-  if (slices > 1) add_slices(queue, s, masked, sums, slices - 1, gradients);
+  if (slices > 1) add_slices(queue, s, masked, sums, slices, gradients);
 }
 
 }  // namespace vitcl::ops

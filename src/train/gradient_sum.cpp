@@ -20,9 +20,9 @@ GradientSum::GradientSum(Queue& queue, size_t elements, size_t shards) : queue_(
   ops::add_backward(queue, slots_.front(), ops::GradMode::overwrite, slots_.back());
 }
 
-void GradientSum::add(size_t shard, const Tensor& gradient) {
-  const size_t joined = push_node(nodes_, {0, shard}), top = nodes_.size() - 1;
-  ops::add_backward(queue_, gradient, joined > 0 ? ops::GradMode::accumulate : ops::GradMode::overwrite,
+void GradientSum::add(TreeNode node, const Tensor& sum) {
+  const size_t joined = push_node(nodes_, node), top = nodes_.size() - 1;
+  ops::add_backward(queue_, sum, joined > 0 ? ops::GradMode::accumulate : ops::GradMode::overwrite,
                     slots_[top + (joined > 0 ? joined - 1 : 0)]);
   if (joined > 1) join(joined - 1);
 }

@@ -15,8 +15,8 @@ class GradientSum {
   GradientSum(Queue& queue, size_t elements, size_t shards);
 
   void clear() { nodes_.clear(); }
-  /// Adds the gradient of the shard behind those that were added so far.
-  void add(size_t shard, const Tensor& gradient);
+  /// Adds the sum over the shards behind those that were added so far.
+  void add(TreeNode node, const Tensor& sum);
   /// Adds what another device summed of the shards behind.
   void add(TreeNode node, const std::vector<float>& sum);
   /// Adds up what is left, right to left where the tree is not full: slot(0) is the sum of everything.

@@ -1,6 +1,7 @@
 #include "replica.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 #include "single_device.hpp"
 #include "vitcl/data/sampling.hpp"
@@ -11,8 +12,7 @@ namespace vitcl::train {
 Replica::Replica(Device& device, const TrainConfig& config, const data::Dataset& dataset, size_t alignment)
     : queue_(device.queue()),
       transfers_(device),
-      lr_(config.lr),
-      seed_(config.seed),
+      config_(config),
       cut_(dataset.train.count, config.batch_size),
       full_(cut_.full),
       last_(cut_.last),
@@ -24,8 +24,7 @@ Replica::Replica(Device& device, const TrainConfig& config, const data::Dataset&
       updates_(device, 1, cut_.steps),
       sum_(queue_, parameters_.values().elements(), full_.count()),
       evaluator_(config.evaluation_model(), config.patch_mask, parameters_, queue_, test_, evaluation_batch(config)) {
-  record(config, full_);
-  if (cut_.last != cut_.full) record(config, last_);
+  for (const ShardCut& batch : {full_, last_}) program(batch, {0, batch.count() - 1});
   update_ = queue_.record([&] {
     ops::adam(queue_, sum_.slot(0), adam_.options, updates_.table, updates_.cursor, parameters_.values(), adam_.exp_avg,
               adam_.exp_avg_sq);
@@ -33,17 +32,25 @@ Replica::Replica(Device& device, const TrainConfig& config, const data::Dataset&
   });
 }
 
-/// A program for each size of the batch's shards.
-void Replica::record(const TrainConfig& config, const ShardCut& batch) {
+const nn::Plan& Replica::plan() const {
+  return std::ranges::max_element(programs_, {}, [](const auto& program) { return program.second.plan().batch(); })
+      ->second.plan();
+}
+
+/// The program for a branch of a batch.
+StepProgram& Replica::program(const ShardCut& batch, const TreeNode& node) {
+  const ProgramKey key(batch.batch(), batch.begin(node.end()) - batch.begin(node.first()), node.shards());
+  const auto found = programs_.find(key);
+  if (found != programs_.end()) return found->second;
+  static std::mutex one_at_a_time;  // drivers compile
+  const std::lock_guard guard(one_at_a_time);
+  const auto& [images, share, parts] = key;
   const nn::Graph graph =
-      models::vit_training_graph(config.training_model(), static_cast<float>(config.smoothing), batch.batch());
-  const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = config.recompute, .fuse = config.fuse};
-  for (size_t shard = 0; shard < batch.count(); ++shard) {
-    const std::pair key(batch.batch(), batch.images(shard));
-    if (programs_.contains(key)) continue;
-    programs_.emplace(key, StepProgram(graph, parameters_, queue_, batch.images(shard), train_, shards_,
-                                       mask_source(config), options));
-  }
+      models::vit_training_graph(config_.training_model(), static_cast<float>(config_.smoothing), images);
+  const nn::PlanOptions options{
+      .mode = nn::Mode::training, .recompute = config_.recompute, .fuse = config_.fuse, .parts = parts};
+  StepProgram recorded(graph, parameters_, queue_, share, train_, shards_, mask_source(config_), options);
+  return programs_.emplace(key, std::move(recorded)).first->second;
 }
 
 void Replica::load(const FlatState& state) {
@@ -66,13 +73,14 @@ void Replica::begin_epoch(size_t epoch) {
   std::vector<ops::StepEntry> rows(cut_.steps * full_.count()), updates(cut_.steps);
   for (size_t step = 0; step < cut_.steps; ++step) {
     const size_t t = epoch * cut_.steps + step + 1;
-    updates[step] = step_entry(adam_.options, lr_, t, 0);
+    updates[step] = step_entry(adam_.options, config_.lr, t, 0);
     const ShardCut& batch = cut_of(step);
     for (size_t shard = 0; shard < batch.count(); ++shard) {
-      rows[step * full_.count() + shard] = step_entry(adam_.options, lr_, t, step * cut_.full + batch.begin(shard));
+      rows[step * full_.count() + shard] =
+          step_entry(adam_.options, config_.lr, t, step * cut_.full + batch.begin(shard));
     }
   }
-  shards_.write_order(queue_, data::epoch_order(train_.count(), seed_, epoch));
+  shards_.write_order(queue_, data::epoch_order(train_.count(), config_.seed, epoch));
   shards_.write_table(queue_, rows);
   shards_.write_epoch(queue_, epoch);
   updates_.write_table(queue_, updates);
@@ -87,24 +95,23 @@ void Replica::begin_step(size_t step, ShardRange shards) {
   next_row_ = row + shards.end - shards.first;
 }
 
-void Replica::compute_shard(size_t step, size_t shard) {
-  const ShardCut& batch = cut_of(step);
-  programs_.at({batch.batch(), batch.images(shard)}).run();
-  sum_.add(shard, parameters_.gradients());
+void Replica::compute_branch(size_t step, const TreeNode& node) {
+  program(cut_of(step), node).run();
+  sum_.add(node, parameters_.gradients());
 }
 
 void Replica::compute(size_t step, ShardRange shards) {
   begin_step(step, shards);
-  for (size_t shard = shards.first; shard < shards.end; ++shard) compute_shard(step, shard);
+  for (const TreeNode& node : largest_sums(shards)) compute_branch(step, node);
 }
 
 std::vector<GradientPart> Replica::compute_and_fetch(size_t step, ShardRange shards) {
   const std::vector<TreeNode> sums = largest_sums(shards);
   std::vector<Mark> ready;
   begin_step(step, shards);
-  for (size_t shard = shards.first; shard < shards.end; ++shard) {
-    compute_shard(step, shard);
-    if (shard + 1 == sums[ready.size()].end()) ready.push_back(queue_.mark());
+  for (const TreeNode& node : sums) {
+    compute_branch(step, node);
+    ready.push_back(queue_.mark());
   }
   std::vector<GradientPart> parts;
   for (size_t i = 0; i < sums.size(); ++i) {

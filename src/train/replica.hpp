@@ -3,7 +3,7 @@
 #include <atomic>
 #include <map>
 #include <optional>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "gradient_sum.hpp"
@@ -26,15 +26,17 @@ struct GradientPart {
   std::vector<float> values;
 };
 
-/// One device's part in a data-parallel run: the data, a copy of the parameters, and a recorded program for each size
-/// of shard. The replica that leads also sums what all computed and updates the parameters.
+/// One device's part in a data-parallel run: the data, a copy of the parameters, and recorded programs for shards and
+/// for runs of shards that are a whole branch of the sum's tree. The replica that leads also sums what all computed and
+/// updates the parameters.
 class Replica {
  public:
   /// `alignment` in bytes: that of the flat buffers on every device of the run.
   Replica(Device& device, const TrainConfig& config, const data::Dataset& dataset, size_t alignment);
 
   nn::Parameters& parameters() { return parameters_; }
-  const nn::Plan& plan() const { return programs_.rbegin()->second.plan(); }
+  /// The largest plan that was recorded.
+  const nn::Plan& plan() const;
 
   void load(const FlatState& state);
   FlatState save();
@@ -43,7 +45,7 @@ class Replica {
 
   /// Prepares the steps of an epoch.
   void begin_epoch(size_t epoch);
-  /// Enqueues forward and backward of a step's shards, and their sums.
+  /// Enqueues forward and backward of a step's shards, as many at once as make a branch of the tree, and their sums.
   void compute(size_t step, ShardRange shards);
   /// compute(), and the largest sums: each is fetched while later shards are computed.
   std::vector<GradientPart> compute_and_fetch(size_t step, ShardRange shards);
@@ -58,23 +60,24 @@ class Replica {
   std::optional<Evaluation> evaluate(const std::atomic<bool>& stop) { return evaluator_.run(stop); }
 
  private:
-  void record(const TrainConfig& config, const ShardCut& batch);
+  /// The number of images in a batch, of those in a branch, and of its shards.
+  using ProgramKey = std::tuple<size_t, size_t, size_t>;
+  StepProgram& program(const ShardCut& batch, const TreeNode& node);
   void begin_step(size_t step, ShardRange shards);
-  void compute_shard(size_t step, size_t shard);
+  void compute_branch(size_t step, const TreeNode& node);
   const ShardCut& cut_of(size_t step) const { return step + 1 == cut_.steps ? last_ : full_; }
 
   Queue& queue_;
   Queue transfers_;
-  double lr_;
-  size_t seed_;
+  TrainConfig config_;
   BatchCut cut_;
   ShardCut full_, last_;
   nn::Parameters parameters_;
   AdamState adam_;
   DeviceSamples train_, test_;
-  StepState shards_;                                           // a row for each shard of each step
-  StepState updates_;                                          // a row for each step
-  std::map<std::pair<size_t, size_t>, StepProgram> programs_;  // by the sizes of the batch and the shard
+  StepState shards_;                            // a row for each shard of each step
+  StepState updates_;                           // a row for each step
+  std::map<ProgramKey, StepProgram> programs_;  // recorded when they are first needed
   GradientSum sum_;
   CommandList update_;
   Evaluator evaluator_;

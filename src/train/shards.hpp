@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "vitcl/ops/parts.hpp"
+
 namespace vitcl::train {
 
 /// How a batch is cut into logical shards: by its size alone, so that results do not depend on the devices.
@@ -12,7 +14,7 @@ class ShardCut {
   size_t batch() const { return batch_; }
   size_t count() const { return count_; }
   /// Where the shard's images begin in the batch; begin(count()) is the batch's end.
-  size_t begin(size_t shard) const { return shard * batch_ / count_; }
+  size_t begin(size_t shard) const { return ops::part_begin(batch_, shard, count_); }
   size_t images(size_t shard) const { return begin(shard + 1) - begin(shard); }
 
  private:
@@ -34,7 +36,9 @@ std::vector<ShardRange> shard_ranges(const std::vector<size_t>& shares, size_t l
 /// from index 2^l on.
 struct TreeNode {
   size_t level = 0, index = 0;
-  size_t end() const { return (index + 1) << level; }  ///< behind its last shard
+  size_t shards() const { return size_t{1} << level; }
+  size_t first() const { return index << level; }
+  size_t end() const { return first() + shards(); }  ///< behind its last shard
   bool operator==(const TreeNode&) const = default;
 };
 

@@ -64,6 +64,7 @@ StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Que
                          const DeviceSamples& samples, const StepState& state, const MaskSource& mask,
                          const nn::PlanOptions& options, const AdamState* adam)
     : queue_(&queue), plan_(graph, parameters, queue, batch, options) {
+  const size_t rows = std::max<size_t>(1, options.parts);
   if (!mask.pattern.empty()) write_mask(queue, mask.pattern, plan_.tensor("mask"));
   before_ = queue.record([&] {
     ops::load_batch(queue, samples.pixels, samples.labels, state.order, state.table, state.cursor, samples.mean,
@@ -79,8 +80,8 @@ StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Que
                 adam->exp_avg, adam->exp_avg_sq);
     }
     ops::record_statistics(queue, plan_.tensor("loss"), plan_.saved("loss", "correct"), state.cursor, state.losses,
-                           state.correct);
-    ops::advance(queue, state.cursor);
+                           state.correct, rows);
+    ops::advance(queue, state.cursor, rows);
   });
 }
 

@@ -52,6 +52,8 @@ AdamState new_adam_state(Queue& queue, const nn::Parameters& parameters);
 ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, size_t first_sample);
 
 /// One step at one batch size, recorded: fetch the batch, mask it, run the plan, update, keep the statistics, move on.
+/// Where the plan is cut in parts (nn::PlanOptions), each has a row of the step's table and statistics, the first says
+/// which samples the step takes.
 class StepProgram {
  public:
   /// A plan in training mode needs `adam`; otherwise the step only measures. The graph is models::vit_training_graph's,

@@ -366,11 +366,6 @@ void Trainer::run() {
   run(nullptr, silent, never);
 }
 
-size_t largest_shard(size_t batch_size) {
-  const ShardCut cut(batch_size);
-  return cut.images(cut.count() - 1);
-}
-
 size_t run_bytes(const TrainConfig& config, size_t train_samples) {
   size_t parameters = 0;
   for (const nn::ParameterSpec& spec : models::vit_graph(config.model).parameters()) {

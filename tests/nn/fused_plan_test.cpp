@@ -10,6 +10,7 @@
 #include "selftest/tolerances.hpp"
 #include "support/devices.hpp"
 #include "vitcl/nn/plan.hpp"
+#include "vitcl/ops/parts.hpp"
 
 namespace vitcl::nn {
 namespace {
@@ -115,6 +116,17 @@ void expect_close(const Outcome& got, const Outcome& want, double limit) {
   for (const auto& [name, values] : want.gradients) {
     EXPECT_LE(distance(got.gradients.at(name), values), limit * (norm(values) + 0.01 * all)) << name;
   }
+}
+
+/// Of two parts of a batch side by side.
+Outcome joined(Outcome left, const Outcome& right) {
+  for (auto& [name, values] : left.values) {
+    values.insert(values.end(), right.values.at(name).begin(), right.values.at(name).end());
+  }
+  for (auto& [name, values] : left.gradients) {
+    std::ranges::transform(values, right.gradients.at(name), values.begin(), std::plus<>());
+  }
+  return left;
 }
 
 struct Variant {
@@ -255,6 +267,27 @@ TEST_P(FusedPlanTest, AccumulatingOverHalvesIsTheGradientOfTheWhole) {
     for (float& value : values) value /= 2;
   }
   expect_close(sum, whole, rounding_limit(2));
+}
+
+// What parts compute one by one, and their gradients' sum in a tree.
+TEST_P(FusedPlanTest, ABatchInPartsGivesTheBitsOfThePartsAlone) {
+  constexpr size_t batch = 13, parts = 4;
+  for (const auto& [name, config] : variants()) {
+    if (slow() && name != "Timm") continue;
+    for (const bool fuse : {true, false}) {
+      SCOPED_TRACE(name + (fuse ? ", fused" : ", plain"));
+      Model model(device(), models::vit_training_graph(config, 0, batch));
+      PlanOptions options{.mode = Mode::training, .recompute = name == "Masked", .fuse = fuse, .parts = parts};
+      const Outcome whole = model.run(batch, options);
+      options.parts = 1;
+      std::vector<Outcome> alone;
+      for (size_t part = 0; part < parts; ++part) {
+        const size_t begin = ops::part_begin(batch, part, parts), end = ops::part_begin(batch, part + 1, parts);
+        alone.push_back(model.run(end - begin, options, begin));
+      }
+      EXPECT_EQ(whole, joined(joined(alone[0], alone[1]), joined(alone[2], alone[3])));
+    }
+  }
 }
 
 TEST_P(FusedPlanTest, InferenceGivesTheBitsOfTraining) {

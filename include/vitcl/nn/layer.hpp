@@ -50,6 +50,8 @@ struct LayerPlan {
   /// empty input gradients and has nothing to do for them.
   bool gradient_passes_through = false;
   size_t workspace_bytes = 0;  ///< scratch, for forward and for backward
+  /// Backward itself sums the parameters' gradients over so many parts of the batch; 0: in an order of its own.
+  size_t parts = 0;
   double forward_flops = 0;
   double input_gradient_flops = 0;
   double parameter_gradient_flops = 0;
@@ -92,6 +94,9 @@ class Layer {
   /// The layer that computes the first row of each sample alone, (B, dim), from the same inputs and parameters; null
   /// where that saves nothing.
   virtual std::shared_ptr<const Layer> first_row_only() const { return nullptr; }
+  /// The layer whose backward sums the parameters' gradients over parts of the batch (LayerPlan::parts) itself; null
+  /// where it is run part by part.
+  virtual std::shared_ptr<const Layer> in_parts(size_t /*parts*/) const { return nullptr; }
   virtual void forward(Queue& queue, const ForwardArgs& args) const = 0;
   virtual void backward(Queue& queue, const BackwardArgs& args) const = 0;
 };

@@ -23,6 +23,9 @@ struct PlanOptions {
   /// Rewrite groups of layers into fused ones and leave out rows that nobody reads. The same function, rounded in
   /// another order.
   bool fuse = true;
+  /// Sum the parameters' gradients over so many parts of the batch, a power of two, and then in a binary tree over the
+  /// parts (ops/parts.hpp): the same bits as plans of the parts alone and the same tree. 0: whatever is fastest.
+  size_t parts = 0;
 };
 
 /// One node of a graph at a batch size, for reports.

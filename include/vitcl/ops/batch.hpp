@@ -23,12 +23,13 @@ void load_batch(Queue& queue, const Tensor& pixels, const Tensor& all_labels, co
 void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, const Tensor& order,
                  const Tensor& table, const Tensor& cursor, const Tensor& mask);
 
-/// losses[cursor] = the mean of `loss` (batch), correct_counts[cursor] = the sum of `correct` (batch) i32; fixed order.
-///   losses: (steps)   correct_counts: (steps) i32. A cursor behind the last step records nothing.
+/// losses[cursor + p] = the mean of `loss` (batch), correct_counts[cursor + p] = the sum of `correct` (batch) i32, over
+/// part p of the batch (ops/parts.hpp); fixed order.
+///   losses: (steps)   correct_counts: (steps) i32. What would lie behind the last step is not recorded.
 void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, const Tensor& cursor,
-                       const Tensor& losses, const Tensor& correct_counts);
+                       const Tensor& losses, const Tensor& correct_counts, size_t parts = 1);
 
-/// cursor += 1.
-void advance(Queue& queue, const Tensor& cursor);
+/// cursor += steps.
+void advance(Queue& queue, const Tensor& cursor, size_t steps = 1);
 
 }  // namespace vitcl::ops

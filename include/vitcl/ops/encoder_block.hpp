@@ -18,6 +18,7 @@ namespace vitcl::ops {
 struct EncoderBlockShape {
   size_t batch, tokens, queries, heads, dim, mlp_dim;
   bool qkv_bias = false;
+  size_t parts = 0;  ///< in which the parameters' gradients are summed (ops/parts.hpp); 0: by the batch alone
 };
 
 /// The parameters, or their gradients, in this order. qkv_bias is empty where the shape has none.
@@ -69,8 +70,8 @@ void encoder_block_forward(Queue& queue, const EncoderBlockShape& shape, const E
                            const Tensor& x, const BlockTensors& parameters, const Tensor& y, const Tensor& saved,
                            const Tensor& workspace);
 
-/// The parameters' gradients are summed in slices of the batch whose number depends on the batch alone. `dx` may be
-/// empty: nobody wants it.
+/// The parameters' gradients are summed over each of the shape's parts of the batch, and then in a binary tree. `dx`
+/// may be empty: nobody wants it.
 void encoder_block_backward(Queue& queue, const EncoderBlockShape& shape, const EncoderBlockOptions& options,
                             const Tensor& dy, const Tensor& x, const BlockTensors& parameters, const Tensor& saved,
                             GradMode input_mode, const Tensor& dx, GradMode parameter_mode,

@@ -98,9 +98,6 @@ class Trainer {
   std::unique_ptr<State> state_;
 };
 
-/// The most images that a device takes at once where several share batches of this size.
-size_t largest_shard(size_t batch_size);
-
 /// The bytes that a run's checkpoints take at most.
 size_t run_bytes(const TrainConfig& config, size_t train_samples);
 

@@ -8,6 +8,7 @@
 #include "selftest/cases/op_case.hpp"
 #include "selftest/reference/batch.hpp"
 #include "vitcl/ops/batch.hpp"
+#include "vitcl/ops/parts.hpp"
 
 namespace vitcl::selftest {
 
@@ -99,27 +100,34 @@ struct RandomMaskCase final : OpCase {
 };
 
 struct RecordStatisticsCase final : OpCase {
-  size_t batch;
-  explicit RecordStatisticsCase(size_t batch_) : batch(batch_) {}
+  size_t batch, parts;
+  explicit RecordStatisticsCase(size_t batch_, size_t parts_ = 1) : batch(batch_), parts(parts_) {}
 
-  std::string name() const override { return fmt::format("record_{}", batch); }
+  std::string name() const override { return fmt::format("record_{}_in_{}", batch, parts); }
   std::vector<Field> fields(const DeviceCaps&) const override {
     return {{"loss", Role::input, {batch}, uniform(0, 4)},
             {"correct", Role::input, {batch}, integers(0, 1), DType::i32},
             {"cursor", Role::update, {1}, constant(2), DType::i32},
-            {"losses", Role::update, {5}},
-            {"correct_counts", Role::update, {5}, integers(0, 9), DType::i32}};
+            {"losses", Role::update, {steps}},
+            {"correct_counts", Role::update, {steps}, integers(0, 9), DType::i32}};
   }
   void forward(Queue& queue, const Tensors& t) const override {
-    ops::record_statistics(queue, t["loss"], t["correct"], t["cursor"], t["losses"], t["correct_counts"]);
-    ops::advance(queue, t["cursor"]);
+    ops::record_statistics(queue, t["loss"], t["correct"], t["cursor"], t["losses"], t["correct_counts"], parts);
+    ops::advance(queue, t["cursor"], parts);
   }
   void reference_forward(Values& v) const override {
-    const auto at = static_cast<size_t>(v["cursor"][0]++);
-    v["losses"][at] = std::accumulate(v["loss"].begin(), v["loss"].end(), 0.0) / static_cast<double>(batch);
-    v["correct_counts"][at] = std::accumulate(v["correct"].begin(), v["correct"].end(), 0.0);
+    const auto first = static_cast<size_t>(v["cursor"][0]);
+    v["cursor"][0] += static_cast<double>(parts);
+    for (size_t part = 0; part < parts && first + part < steps; ++part) {
+      const size_t begin = ops::part_begin(batch, part, parts), end = ops::part_begin(batch, part + 1, parts);
+      const auto sum = [&](const std::vector<double>& values) {
+        return std::accumulate(&values[begin], values.data() + end, 0.0);
+      };
+      v["losses"][first + part] = sum(v["loss"]) / static_cast<double>(end - begin);
+      v["correct_counts"][first + part] = sum(v["correct"]);
+    }
   }
-  /// A sum of positive numbers, divided. The steps before and after stay as they were.
+  /// Sums of positive numbers, divided. The steps before and after stay as they were.
   Tolerance tolerance(std::string_view name) const override {
     return name == "losses" ? rounded(4 + std::sqrt(static_cast<double>(batch))) : exact();
   }
@@ -127,6 +135,9 @@ struct RecordStatisticsCase final : OpCase {
     return elementwise_shapes("batch", info);
   }
   Cost forward_cost() const override { return {2.0 * static_cast<double>(batch), 8.0 * static_cast<double>(batch)}; }
+
+ private:
+  static constexpr size_t steps = 5;
 };
 
 inline CaseList batch_cases() {
@@ -134,7 +145,8 @@ inline CaseList batch_cases() {
   const CaseList masks =
       make_cases<RandomMaskCase>({{1, 3, 1, 0.5F}, {3, 5, 17, 0}, {2, 4, 16, 1}, {100, 1000, 16, 0.3F}});
   const CaseList records = make_cases<RecordStatisticsCase>(
-      {RecordStatisticsCase(1), RecordStatisticsCase(17), RecordStatisticsCase(100), RecordStatisticsCase(1000)});
+      {RecordStatisticsCase(1), RecordStatisticsCase(17), RecordStatisticsCase(100), RecordStatisticsCase(1000),
+       RecordStatisticsCase(2, 2), RecordStatisticsCase(101, 2), RecordStatisticsCase(100, 8)});
   list.insert(list.end(), masks.begin(), masks.end());
   list.insert(list.end(), records.begin(), records.end());
   return list;

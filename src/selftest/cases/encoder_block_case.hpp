@@ -20,6 +20,7 @@ struct EncoderBlockCase final : OpCase {
     bool wants_dx = true;
     TokenMask mask = TokenMask::none;
     size_t leading = 1;
+    size_t parts = 0;
   };
   size_t batch, tokens, heads, head_dim, mlp_dim;
   Options options;
@@ -29,12 +30,20 @@ struct EncoderBlockCase final : OpCase {
       : batch(batch_), tokens(tokens_), heads(heads_), head_dim(head_dim_), mlp_dim(mlp_dim_), options(options_) {}
 
   ops::EncoderBlockShape shape() const {
-    return {batch, tokens, options.first_row_only ? 1 : tokens, heads, heads * head_dim, mlp_dim, options.qkv_bias};
+    return {.batch = batch,
+            .tokens = tokens,
+            .queries = options.first_row_only ? 1 : tokens,
+            .heads = heads,
+            .dim = heads * head_dim,
+            .mlp_dim = mlp_dim,
+            .qkv_bias = options.qkv_bias,
+            .parts = options.parts};
   }
   std::string name() const override {
-    return fmt::format("{}x{}x{}x{}x{}{}{}{}{}", batch, tokens, heads, head_dim, mlp_dim,
+    return fmt::format("{}x{}x{}x{}x{}{}{}{}{}{}", batch, tokens, heads, head_dim, mlp_dim,
                        options.qkv_bias ? "_qkv_bias" : "", options.first_row_only ? "_first_row" : "",
-                       options.wants_dx ? "" : "_no_dx", mask_suffix(options.mask, options.leading));
+                       options.wants_dx ? "" : "_no_dx", mask_suffix(options.mask, options.leading),
+                       options.parts == 0 ? "" : fmt::format("_{}_parts", options.parts));
   }
   std::vector<Field> fields(const DeviceCaps& caps) const override {
     const auto s = shape();
@@ -164,8 +173,8 @@ struct EncoderBlockCase final : OpCase {
   }
 };
 
-/// Backward, an image more than a slice takes in one group makes the slice's gradients add up (208 rows or less, some
-/// 12 images, at least 4 slices): see the cases of 101 tokens and more, and of 100 images.
+/// Backward, an image more than a part takes in one group makes the part's gradients add up (208 rows or less, some
+/// 12 images, at least 4 parts): see the cases of 101 tokens and more, of 100 images, and of one part.
 inline CaseList encoder_block_cases() {
   using enum TokenMask;
   return make_cases<EncoderBlockCase>({{1, 1, 1, 1, 1, {.qkv_bias = true}},
@@ -180,6 +189,8 @@ inline CaseList encoder_block_cases() {
                                        {5, 7, 3, 5, 11, {.qkv_bias = true, .wants_dx = false}},
                                        {13, 5, 3, 4, 41, {.first_row_only = true, .mask = random}},
                                        {13, 17, 2, 13, 40},
+                                       {13, 17, 2, 13, 40, {.parts = 8}},
+                                       {13, 17, 2, 13, 40, {.parts = 1}},
                                        {5, 49, 3, 9, 97, {.mask = nothing}},
                                        {13, 101, 1, 3, 29, {.qkv_bias = true, .mask = random}},
                                        {5, 149, 1, 3, 7, {.mask = one}},
