@@ -239,11 +239,12 @@ int resume_run(const Options& options) {
   }
   if (!options.trace.empty()) require_clock(devices.all().front()->info());
   train::Trainer trainer(devices.all(), config, dataset);
-  if (const auto file = folder.newest_checkpoint()) {
-    const train::Checkpoint checkpoint = train::load_checkpoint(*file);
-    trainer.restore(checkpoint, *file);
-    if (checkpoint.device != trainer.device_names()) {
-      note("this run was on {}; on other devices its results are close but not the same to the bit", checkpoint.device);
+  if (const auto newest = folder.load_newest()) {
+    for (const std::string& text : newest->set_aside) print_error(text);
+    trainer.restore(newest->checkpoint, newest->file);
+    if (newest->checkpoint.device != trainer.device_names()) {
+      note("this run was on {}; on other devices its results are close but not the same to the bit",
+           newest->checkpoint.device);
     }
   }
   const train::Position& position = trainer.position();

@@ -45,6 +45,20 @@ void measure_normalisation(Dataset& dataset) {
   }
 }
 
+double border_brightness(std::span<const uint8_t> images, size_t channels, size_t side) {
+  const size_t last = side - 1, plane = side * side;
+  uint64_t sum = 0, count = 0;
+  for (size_t image = 0; image + channels * plane <= images.size(); image += channels * plane) {
+    for (size_t i = 0; i < channels * plane; ++i) {
+      const size_t x = i % side, y = i / side % side;
+      if (x > 0 && x < last && y > 0 && y < last) continue;
+      sum += images[image + i];
+      ++count;
+    }
+  }
+  return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count) / 255;
+}
+
 std::string fingerprint(const Dataset& dataset) {
   XXH3_state_t state;
   XXH3_128bits_reset(&state);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -24,12 +25,14 @@ constexpr size_t alignment = 8;
 /// A file of a known size that is read from front to back.
 class Source {
  public:
-  explicit Source(const std::filesystem::path& path) {
+  Source(const std::filesystem::path& path, uint64_t most_bytes) {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
     if (!std::filesystem::exists(status)) throw StorageError("there is no such file");
     if (!std::filesystem::is_regular_file(status)) throw StorageError("it is no regular file");
     remaining_ = std::filesystem::file_size(path, error);
+    if (!error && remaining_ > most_bytes)
+      throw StorageError(fmt::format("it has {} bytes, more than the {} allowed", remaining_, most_bytes));
     errno = 0;
     stream_.open(path, std::ios::binary);
     if (error || !stream_) throw StorageError(std::generic_category().message(error ? error.value() : errno));
@@ -51,8 +54,6 @@ class Source {
 SafeTensors read(Source& source, const ReadLimits& limits) {
   if (source.remaining() < length_bytes)
     throw StorageError(fmt::format("it has {} bytes; the length of the header alone takes 8", source.remaining()));
-  if (source.remaining() > limits.file_bytes)
-    throw StorageError(fmt::format("it has {} bytes, more than the {} allowed", source.remaining(), limits.file_bytes));
   uint64_t length = 0;
   source.read(&length, length_bytes);
   if (length > limits.header_bytes)
@@ -113,11 +114,19 @@ std::string header_json(const SafeTensors& contents, const Order& order) {
 }  // namespace
 
 SafeTensors read_safetensors(const std::filesystem::path& path, const ReadLimits& limits) {
+  const auto message = [&](const StorageError& error) {
+    return fmt::format("can't read {} as safetensors: {}", path.string(), error.what());
+  };
+  std::optional<Source> source;
   try {
-    Source source(path);
-    return read(source, limits);
+    source.emplace(path, limits.file_bytes);
   } catch (const StorageError& error) {
-    throw StorageError(fmt::format("can't read {} as safetensors: {}", path.string(), error.what()));
+    throw StorageError(message(error));
+  }
+  try {
+    return read(*source, limits);
+  } catch (const StorageError& error) {
+    throw DamagedFile(message(error));
   }
 }
 

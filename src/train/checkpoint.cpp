@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "vitcl/backend/error.hpp"
+#include "vitcl/io/checksums.hpp"
 #include "vitcl/io/parameter_names.hpp"
 #include "vitcl/io/safetensors.hpp"
 #include "vitcl/train/run_folder.hpp"
@@ -48,6 +50,8 @@ Metadata describe(const Checkpoint& checkpoint) {
           {"data", checkpoint.data},
           {"data_fingerprint", checkpoint.data_fingerprint},
           {"device", checkpoint.device},
+          {"border_brightness", json(checkpoint.border_brightness).dump()},
+          {"config", checkpoint.config},
           {"seed", json(checkpoint.seed).dump()},
           {"batch_size", json(checkpoint.batch_size).dump()},
           {"lr", json(checkpoint.lr).dump()},
@@ -92,6 +96,10 @@ PixelStatistics read_pixel_statistics(const Metadata& metadata, size_t channels)
   if (statistics.mean.size() != channels || statistics.deviation.size() != channels) {
     throw StorageError(fmt::format("its metadata's \"pixel_statistics\" is not of {} channels", channels));
   }
+  const auto& deviation = statistics.deviation;
+  if (std::any_of(deviation.begin(), deviation.end(), [](float value) { return !(value > 0); })) {
+    throw StorageError("its metadata's \"pixel_statistics\" has a deviation that is not above 0");
+  }
   return statistics;
 }
 
@@ -104,6 +112,9 @@ Checkpoint read_metadata(const Metadata& metadata) {
   checkpoint.data = entry(metadata, "data");
   checkpoint.data_fingerprint = entry(metadata, "data_fingerprint");
   checkpoint.device = entry(metadata, "device");
+  if (metadata.contains("border_brightness"))
+    checkpoint.border_brightness = number<double>(metadata, "border_brightness");
+  if (const auto config = metadata.find("config"); config != metadata.end()) checkpoint.config = config->second;
   checkpoint.seed = number<size_t>(metadata, "seed");
   checkpoint.batch_size = number<size_t>(metadata, "batch_size");
   checkpoint.lr = number<double>(metadata, "lr");
@@ -115,25 +126,28 @@ Checkpoint read_metadata(const Metadata& metadata) {
   return checkpoint;
 }
 
+/// Throws E where a value is not finite.
+template <class E>
 void require_finite(const Checkpoint& checkpoint, const std::string& what) {
-  io::require_finite(checkpoint.parameters, what);
-  io::require_finite(checkpoint.exp_avg, what + ", Adam's first moment");
-  io::require_finite(checkpoint.exp_avg_sq, what + ", Adam's second moment");
+  try {
+    io::require_finite(checkpoint.parameters, what);
+    io::require_finite(checkpoint.exp_avg, what + ", Adam's first moment");
+    io::require_finite(checkpoint.exp_avg_sq, what + ", Adam's second moment");
+  } catch (const StorageError& error) {
+    throw E(error.what());
+  }
 }
 
 }  // namespace
 
 void save_checkpoint(const std::vector<std::filesystem::path>& paths, const Checkpoint& checkpoint) {
-  try {
-    require_finite(checkpoint, "the state at step " + std::to_string(checkpoint.position.step));
-  } catch (const StorageError& error) {
-    throw NumericsError(error.what());
-  }
+  require_finite<NumericsError>(checkpoint, "the state at step " + std::to_string(checkpoint.position.step));
   io::SafeTensors file;
   file.metadata = describe(checkpoint);
   add_tensors(checkpoint.model, "", checkpoint.parameters, file.tensors);
   add_tensors(checkpoint.model, exp_avg_prefix, checkpoint.exp_avg, file.tensors);
   add_tensors(checkpoint.model, exp_avg_sq_prefix, checkpoint.exp_avg_sq, file.tensors);
+  io::add_checksums(file);
   for (const std::filesystem::path& path : paths) io::write_safetensors(path, file);
 }
 
@@ -141,6 +155,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   io::SafeTensors file = io::read_safetensors(path);
   Checkpoint checkpoint;
   try {
+    io::verify_checksums(file);
     checkpoint = read_metadata(file.metadata);
     auto import = [&](const io::HostTensors& tensors) {
       return io::import_parameters(checkpoint.model, io::Dialect::article, tensors);
@@ -148,10 +163,12 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
     checkpoint.exp_avg = import(take_tensors(exp_avg_prefix, file.tensors));
     checkpoint.exp_avg_sq = import(take_tensors(exp_avg_sq_prefix, file.tensors));
     checkpoint.parameters = import(file.tensors);
+    require_finite<io::DamagedFile>(checkpoint, "it");
+  } catch (const io::DamagedFile& error) {
+    throw io::DamagedFile(fmt::format("the checkpoint {} is damaged: {}", path.string(), error.what()));
   } catch (const Error& error) {
     throw StorageError(fmt::format("the checkpoint {}: {}", path.string(), error.what()));
   }
-  require_finite(checkpoint, "the checkpoint " + path.string());
   return checkpoint;
 }
 
@@ -164,6 +181,10 @@ void require_same_model(const Checkpoint& checkpoint, const models::ViTConfig& m
                                    path.string(), field, got.contains(field) ? got[field].dump() : "missing",
                                    value.dump()));
   }
+}
+
+std::string class_name(const Checkpoint& checkpoint, size_t index) {
+  return index < checkpoint.class_names.size() ? checkpoint.class_names[index] : std::to_string(index);
 }
 
 size_t checkpoint_bytes(size_t parameters) {

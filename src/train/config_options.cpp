@@ -80,6 +80,8 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.seed; }},
     ConfigOption{"checkpoint-every", training, "steps between checkpoints (0: one at the end of each epoch)", true,
                  [](Config& c) -> Value { return &c.checkpoint_every; }},
+    ConfigOption{"checkpoint-hist", training, "numbered checkpoints to keep, the newest (0: all)", true,
+                 [](Config& c) -> Value { return &c.checkpoint_hist; }},
     ConfigOption{"recompute", training, "on: compute activations a second time to save memory; the same bits", true,
                  [](Config& c) -> Value { return &c.recompute; }},
     ConfigOption{"fuse", training, "off: run the plain layers, none of them fused and no row left out", false,

@@ -137,6 +137,11 @@ std::string quote(const std::string& text) {
   return quoted + '"';
 }
 
+std::string toml_line(TrainConfig config, const ConfigOption& option) {
+  const std::string value = get_option(config, option);
+  return fmt::format("{} = {}\n", option.name, is_quoted(option.value(config)) ? quote(value) : value);
+}
+
 std::string trim(const std::string& text) {
   size_t first = text.find_first_not_of(" \t\r");
   if (first == std::string::npos) return "";
@@ -178,10 +183,14 @@ void apply_options(TrainConfig& config, const OptionTexts& texts) {
 
 std::string to_toml(const TrainConfig& config) {
   std::string text = "# Everything that decides this run; `vitcl train --config` reads it too.\n";
-  TrainConfig copy = config;
+  for (const ConfigOption& option : config_options()) text += toml_line(config, option);
+  return text;
+}
+
+std::string lasting_options(const TrainConfig& config) {
+  std::string text;
   for (const ConfigOption& option : config_options()) {
-    std::string value = get_option(config, option);
-    text += fmt::format("{} = {}\n", option.name, is_quoted(option.value(copy)) ? quote(value) : value);
+    if (!option.changeable && option.group != OptionGroup::device) text += toml_line(config, option);
   }
   return text;
 }

@@ -59,6 +59,15 @@ ImplementationNames to_implementations(const ordered_json& json) {
   return implementations;
 }
 
+/// The devices of a run. Files from before a run could have several tell of one, with its implementations, if any,
+/// beside it.
+ordered_json devices_of(const ordered_json& environment) {
+  if (environment.contains("devices")) return environment.at("devices");
+  ordered_json device = environment.at("device");
+  device["implementations"] = environment.value("implementations", ordered_json::object());
+  return ordered_json::array({device});
+}
+
 ordered_json describe_environment() {
   return {{"vitcl", version()},
           {"compiler", compiler},
@@ -95,7 +104,7 @@ std::optional<ImplementationNames> RunFolder::read_implementations(const DeviceI
   if (!std::filesystem::exists(environment_file())) return std::nullopt;
   try {
     const ordered_json environment = ordered_json::parse(std::ifstream(environment_file()));
-    for (const ordered_json& then : environment.at("devices")) {
+    for (const ordered_json& then : devices_of(environment)) {
       if (then.at("name") != device.name || then.at("platform") != device.platform) continue;
       return to_implementations(then.value("implementations", ordered_json::object()));
     }

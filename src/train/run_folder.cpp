@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <vector>
 
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
+#include "vitcl/io/safetensors.hpp"
 #include "vitcl/train/metrics.hpp"
 
 namespace vitcl::train {
@@ -25,6 +27,15 @@ bool is_run_file(const fs::path& file) {
 bool is_numbered_checkpoint(const fs::path& file) {
   const std::string name = file.filename().string();
   return is_run_file(file) && name.find_first_of("0123456789") == std::string_view("checkpoint-").size();
+}
+
+/// Renames a file to the first free one of NAME.damaged, NAME.damaged-2, ..., and returns that.
+fs::path set_aside(const fs::path& file) {
+  fs::path name = file;
+  name += ".damaged";
+  for (size_t i = 2; fs::exists(name); ++i) name = fmt::format("{}.damaged-{}", file.string(), i);
+  fs::rename(file, name);
+  return name;
 }
 
 /// `path` or the closest folder above it that exists.
@@ -104,14 +115,45 @@ RunFolder RunFolder::open(const fs::path& path) {
 
 fs::path RunFolder::checkpoint(size_t step) const { return path_ / fmt::format("checkpoint-{:08}.safetensors", step); }
 
-std::optional<fs::path> RunFolder::newest_checkpoint() const {
-  if (fs::exists(last_checkpoint())) return last_checkpoint();
-  std::optional<fs::path> newest;
+/// From the newest on. Steps beyond eight digits have longer names.
+std::vector<fs::path> RunFolder::numbered_checkpoints() const {
+  std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(path_)) {
-    if (!is_numbered_checkpoint(entry.path())) continue;
-    if (!newest || entry.path() > *newest) newest = entry.path();
+    if (is_numbered_checkpoint(entry.path())) files.push_back(entry.path());
   }
-  return newest;
+  std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
+    return std::pair(a.native().size(), a.native()) > std::pair(b.native().size(), b.native());
+  });
+  return files;
+}
+
+std::vector<fs::path> RunFolder::checkpoints() const {
+  std::vector<fs::path> files = numbered_checkpoints();
+  if (fs::exists(last_checkpoint())) files.insert(files.begin(), last_checkpoint());
+  if (fs::exists(best_checkpoint())) files.push_back(best_checkpoint());
+  return files;
+}
+
+std::optional<Resumable> RunFolder::load_newest() const {
+  std::vector<std::pair<fs::path, std::string>> damaged;
+  for (const fs::path& file : checkpoints()) {
+    try {
+      Resumable found{file, load_checkpoint(file), {}};
+      for (const auto& [bad, why] : damaged) {
+        found.set_aside.push_back(fmt::format("{}. It is kept as {}; the run goes on from {}, after step {}", why,
+                                              set_aside(bad).filename().string(), file.filename().string(),
+                                              found.checkpoint.position.step));
+      }
+      return found;
+    } catch (const io::DamagedFile& error) {
+      damaged.emplace_back(file, error.what());
+    }
+  }
+  if (damaged.empty()) return std::nullopt;
+  throw StorageError(fmt::format(
+      "no checkpoint of {} is whole: {}. To train it again from the start: vitcl train --config {} --output "
+      "NEW",
+      path_.string(), damaged.front().second, config_file().string()));
 }
 
 void RunFolder::write_config(const TrainConfig& config) const { io::write_text_file(config_file(), to_toml(config)); }
@@ -125,12 +167,15 @@ TrainConfig RunFolder::read_config() const {
   return config_from_toml(text.str(), config_file().string());
 }
 
-void RunFolder::save(const Checkpoint& state, Names names) const {
+void RunFolder::save(const Checkpoint& state, Names names, size_t history) const {
   std::vector<fs::path> files;
   if (names.step) files.push_back(checkpoint(state.position.step));
   if (names.best) files.push_back(best_checkpoint());
   files.push_back(last_checkpoint());
   save_checkpoint(files, state);
+  const std::vector<fs::path> numbered = numbered_checkpoints();
+  std::error_code ignored;  // one too many is no reason to end a run
+  for (size_t i = history; history > 0 && i < numbered.size(); ++i) fs::remove(numbered[i], ignored);
 }
 
 }  // namespace vitcl::train

@@ -31,6 +31,12 @@ TrainConfig for_data(TrainConfig config, const data::Dataset& dataset) {
   return config;
 }
 
+/// The first of a split's images, enough to see what they are like.
+std::span<const uint8_t> some_images(const data::Split& split) {
+  constexpr size_t enough = 1000;
+  return std::span(split.pixels).first(std::min(split.pixels.size(), enough * split.image_bytes()));
+}
+
 std::unique_ptr<Engine> make_engine(const std::vector<Device*>& devices, const TrainConfig& config,
                                     const data::Dataset& dataset) {
   if (devices.size() == 1) return std::make_unique<SingleDevice>(*devices.front(), config, dataset);
@@ -58,6 +64,7 @@ struct Trainer::State {
   PixelStatistics statistics;
   std::string data, fingerprint;
   std::vector<std::string> class_names;
+  double border_brightness;
   size_t train_count;
   std::unique_ptr<Engine> engine;
   Position position;
@@ -78,6 +85,8 @@ struct Trainer::State {
         data(dataset.name),
         fingerprint(data::fingerprint(dataset)),
         class_names(dataset.class_names),
+        border_brightness(
+            data::border_brightness(some_images(dataset.train), dataset.train.channels, dataset.train.side)),
         train_count(dataset.train.count),
         engine(make_engine(devices, config, dataset)) {}
 
@@ -123,6 +132,8 @@ Checkpoint Trainer::State::describe(const Position& at) const {
           .data = data,
           .data_fingerprint = fingerprint,
           .device = device_names(),
+          .border_brightness = border_brightness,
+          .config = lasting_options(config),
           .seed = config.seed,
           .batch_size = config.batch_size,
           .lr = config.lr};
@@ -145,7 +156,7 @@ std::string Trainer::State::save_kept() {
     Checkpoint state = describe(*kept);
     engine->save_kept(state);
     log->sync();
-    folder->save(state, {});
+    folder->save(state, {}, config.checkpoint_hist);
     saved = kept;
   }
   return fmt::format("the state after step {} is saved; to go on: vitcl train --resume {}", kept->step,
@@ -156,7 +167,7 @@ void Trainer::State::save(RunFolder::Names names) {
   if (folder == nullptr || saved == position) return;
   log->sync();
   try {
-    folder->save(checkpoint(), names);
+    folder->save(checkpoint(), names, config.checkpoint_hist);
   } catch (const NumericsError& error) {
     fail(error.what());
   }
@@ -373,6 +384,7 @@ size_t run_bytes(const TrainConfig& config, size_t train_samples) {
   }
   size_t steps = config.epochs * BatchCut(train_samples, config.batch_size).steps;
   size_t numbered = 1 + (config.checkpoint_every > 0 ? steps / config.checkpoint_every : config.epochs);
+  if (config.checkpoint_hist > 0) numbered = std::min(numbered, config.checkpoint_hist + 1);
   size_t others = 3;  // the best, the last, and the one that is being written
   return (numbered + others) * checkpoint_bytes(parameters);
 }

@@ -1,7 +1,9 @@
 #include "vitcl/train/checkpoint.hpp"
 
+#include <functional>
 #include <limits>
 
+#include "example_checkpoint.hpp"
 #include "support/errors.hpp"
 #include "support/temporary_folder.hpp"
 #include "vitcl/backend/error.hpp"
@@ -13,47 +15,16 @@ namespace {
 namespace fs = std::filesystem;
 using train::Checkpoint;
 
-nn::NamedTensors numbered(const models::ViTConfig& model, float first) {
-  nn::NamedTensors tensors;
-  for (const nn::ParameterSpec& spec : models::vit_graph(model).parameters()) {
-    std::vector<float>& values = tensors[spec.name];
-    for (size_t i = 0; i < spec.shape.elements(); ++i) values.push_back(first += 0.125F);
-  }
-  return tensors;
-}
-
-Checkpoint example() {
-  const models::ViTConfig model{.image_size = 8,
-                                .patch_size = 4,
-                                .classes = 3,
-                                .dim = 8,
-                                .depth = 2,
-                                .heads = 2,
-                                .mlp_dim = 12,
-                                .pad_value = -0.4242F};
-  return {.model = model,
-          .parameters = numbered(model, 0),
-          .exp_avg = numbered(model, 1),
-          .exp_avg_sq = numbered(model, 2),
-          .position = {.step = 12, .epochs = 3, .epoch_loss = 0.1 + 0.2, .best_accuracy = 0.9, .best_epoch = 2},
-          .pixel_statistics = {.mean = {0.1307F}, .deviation = {0.3081F}},
-          .patch_mask = "0111",
-          .class_names = {"a", "b", "c"},
-          .data = "quarters",
-          .data_fingerprint = "0123",
-          .device = "a device",
-          .seed = 18446744073709551615U,
-          .batch_size = 8,
-          .lr = 0.003};
-}
+Checkpoint example() { return example_checkpoint(); }
 
 class CheckpointTest : public ::testing::Test {
  protected:
   fs::path path() const { return folder_ / "checkpoint.safetensors"; }
   void SetUp() override { train::save_checkpoint({path()}, example()); }
-  /// The error of loading the file after `change` was made to its contents.
+  /// The error of loading the file after `change` was made to its contents, by somebody who writes no checksums.
   std::string error_after(const std::function<void(io::SafeTensors&)>& change) {
     io::SafeTensors file = io::read_safetensors(path());
+    file.metadata.erase("checksums");
     change(file);
     io::write_safetensors(path(), file);
     return error_of<StorageError>([&] { train::load_checkpoint(path()); });
@@ -77,6 +48,59 @@ TEST_F(CheckpointTest, ComesBackWhole) {
   EXPECT_EQ(got.seed, wanted.seed);
   EXPECT_EQ(got.batch_size, wanted.batch_size);
   EXPECT_EQ(got.lr, wanted.lr);
+  EXPECT_EQ(got.border_brightness, wanted.border_brightness);
+  EXPECT_EQ(got.config, wanted.config);
+}
+
+TEST_F(CheckpointTest, ReadsFilesOfEarlierVersions) {
+  io::SafeTensors file = io::read_safetensors(path());
+  for (const char* added : {"checksums", "config", "border_brightness"}) ASSERT_EQ(file.metadata.erase(added), 1U);
+  io::write_safetensors(path(), file);
+  EXPECT_EQ(train::load_checkpoint(path()).parameters, example().parameters);
+}
+
+// A changed bit is noticed. Where it hides the checksums themselves, everything else is what was written.
+TEST_F(CheckpointTest, NoticesAnyChangedBit) {
+  const std::vector<uint8_t> whole = read_file(path());
+  constexpr size_t stride = 61;
+  size_t noticed = 0, harmless = 0;
+  for (size_t i = 0; i < whole.size(); i += stride) {
+    std::vector<uint8_t> altered = whole;
+    altered[i] = static_cast<uint8_t>(altered[i] ^ (1U << (i % 8)));
+    write_file(path(), altered);
+    try {
+      const Checkpoint got = train::load_checkpoint(path());
+      EXPECT_EQ(got.parameters, example().parameters) << i;
+      EXPECT_EQ(got.exp_avg_sq, example().exp_avg_sq) << i;
+      EXPECT_EQ(got.position, example().position) << i;
+      ++harmless;
+    } catch (const io::DamagedFile&) {
+      ++noticed;
+    }
+  }
+  EXPECT_GT(noticed, 100U);
+  EXPECT_LE(harmless, 1U);
+}
+
+TEST_F(CheckpointTest, NamesTheTensorThatChanged) {
+  const auto damage = [&](const std::function<void(io::SafeTensors&)>& change) {
+    train::save_checkpoint({path()}, example());
+    io::SafeTensors file = io::read_safetensors(path());
+    change(file);
+    io::write_safetensors(path(), file);
+    return error_of<io::DamagedFile>([&] { train::load_checkpoint(path()); });
+  };
+  EXPECT_TRUE(says(damage([](auto& file) { file.tensors.at("cls_token").bytes[3] ^= 1; }),
+                   {path().string(), "damaged", "cls_token", "checksum differs"}));
+  EXPECT_TRUE(says(damage([](auto& file) {
+                     file.tensors.at("pos_embedding").shape = Shape{5, 1, 8};
+                   }),
+                   {"pos_embedding", "checksum differs"}));
+  EXPECT_TRUE(says(damage([](auto& file) { file.tensors.erase("cls_token"); }), {"cls_token is gone"}));
+  EXPECT_TRUE(says(damage([](auto& file) { file.tensors["extra"] = file.tensors.at("cls_token"); }),
+                   {"extra has no checksum"}));
+  EXPECT_TRUE(says(damage([](auto& file) { file.metadata["step"] = "13"; }), {"its metadata", "checksum differs"}));
+  EXPECT_TRUE(says(damage([](auto& file) { file.metadata["checksums"] = "[1]"; }), {"checksums", "malformed"}));
 }
 
 TEST_F(CheckpointTest, HoldsPyTorchsNamesAndShapes) {
@@ -129,6 +153,23 @@ TEST_F(CheckpointTest, RefusesMalformedMetadata) {
   for (const char* key : {"step", "pixel_statistics", "class_names"}) {
     EXPECT_TRUE(says(error_after([&](auto& file) { file.metadata[key] = "\"text\""; }), {key, "malformed"}));
     train::save_checkpoint({path()}, example());
+  }
+}
+
+// What a file may say of its model must not overflow, loop or take the memory of a model that it does not hold.
+TEST_F(CheckpointTest, RefusesModelsOfHostileSizes) {
+  const std::string model = io::read_safetensors(path()).metadata.at("model");
+  for (const char* field : {"image_size", "patch_size", "channels", "classes", "dim", "depth", "heads", "mlp_dim"}) {
+    for (const char* size : {"0", "-1", "1025", "1048576", "4611686018427387904", "18446744073709551615", "1e300"}) {
+      EXPECT_TRUE(says(error_after([&](auto& file) {
+                         const size_t at = model.find(':', model.find(field)) + 1;
+                         std::string& text = file.metadata["model"] = model;
+                         text.replace(at, model.find_first_of(",}", at) - at, size);
+                       }),
+                       {path().string()}))
+          << field << " " << size;
+      train::save_checkpoint({path()}, example());
+    }
   }
 }
 

@@ -35,7 +35,7 @@ class TrainerTest : public DeviceTest {
 
   std::unique_ptr<Trainer> continued(const TrainConfig& config, const RunFolder& folder) {
     auto trainer = std::make_unique<Trainer>(device(), config, tiny_data());
-    if (const auto file = folder.newest_checkpoint()) trainer->restore(train::load_checkpoint(*file), *file);
+    if (const auto newest = folder.load_newest()) trainer->restore(newest->checkpoint, newest->file);
     return trainer;
   }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ enum class Normalisation {
 /// Sets mean and deviation of every channel from the training pixels / 255, by exact integer sums. A channel without
 /// any variation gets deviation 1.
 void measure_normalisation(Dataset& dataset);
+
+/// The mean brightness, 0 to 1, of the outermost pixels of images (count, channels, side, side): near 0 where things
+/// are drawn light on dark, near 1 where dark on light.
+double border_brightness(std::span<const uint8_t> images, size_t channels, size_t side);
 
 /// 32 hexadecimal digits (XXH3, 128 bits) that depend on the pixels, labels and sizes of both splits: equal data, equal
 /// fingerprint, on every platform. A resumed run compares it.

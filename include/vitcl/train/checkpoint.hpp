@@ -31,23 +31,31 @@ struct Checkpoint {
   std::string patch_mask;
   std::vector<std::string> class_names;  ///< one a class, or empty
   std::string data, data_fingerprint, device;
+  /// data::border_brightness() of training images; -1 in files of earlier versions.
+  double border_brightness = -1;
+  std::string config;  ///< the options that lasting_options() tells; empty in files of earlier versions
   size_t seed = 0, batch_size = 0;
   double lr = 0;
 };
 
 /// Writes a safetensors file under each of `paths`, in this order: the parameters under the names and in the shapes of
 /// the article's PyTorch state_dict, Adam's moments as "optimizer.exp_avg.NAME" and "optimizer.exp_avg_sq.NAME",
-/// everything else as text in the file's metadata. No time is stored: equal states give equal bytes. Throws
-/// NumericsError, writing nothing, where a value is not finite, and StorageError where a file can't be written.
+/// everything else as text in the file's metadata, with a checksum of each tensor (io/checksums.hpp). No time is
+/// stored: equal states give equal bytes. Throws NumericsError, writing nothing, where a value is not finite, and
+/// StorageError where a file can't be written.
 void save_checkpoint(const std::vector<std::filesystem::path>& paths, const Checkpoint& checkpoint);
 
-/// Throws StorageError naming the file and the tensor or entry that is missing, unknown, of the wrong shape or not
-/// finite.
+/// Throws StorageError naming the file and the tensor or entry that is missing, unknown or of the wrong shape;
+/// io::DamagedFile where the file is not what was written, or a value is not finite. Files of earlier versions, which
+/// have no checksums, are read too.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 /// Throws StorageError naming the first field in which the checkpoint's model differs from `model`.
 void require_same_model(const Checkpoint& checkpoint, const models::ViTConfig& model,
                         const std::filesystem::path& path);
+
+/// A class's name, or its number where the checkpoint holds no name of it.
+std::string class_name(const Checkpoint& checkpoint, size_t index);
 
 /// About how many bytes save_checkpoint() writes for a model of so many parameters.
 size_t checkpoint_bytes(size_t parameters);

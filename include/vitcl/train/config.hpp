@@ -42,6 +42,7 @@ struct TrainConfig {
   bool recompute = false;       ///< nn::PlanOptions::recompute
   bool fuse = true;             ///< nn::PlanOptions::fuse
   size_t checkpoint_every = 0;  ///< steps between checkpoints; 0: at the end of each epoch only
+  size_t checkpoint_hist = 10;  ///< numbered checkpoints to keep, the newest; 0: all
   std::string device = "auto";
   TuneMode tune = TuneMode::load;
 
@@ -91,6 +92,8 @@ void apply_options(TrainConfig& config, const OptionTexts& texts);
 
 /// All options as a flat TOML document, and back. Reading throws StorageError naming the line.
 std::string to_toml(const TrainConfig& config);
+/// The same of the options that decide what a run computes and that --resume can't change: what its checkpoints tell.
+std::string lasting_options(const TrainConfig& config);
 TrainConfig config_from_toml(const std::string& text, const std::string& source);
 
 }  // namespace vitcl::train

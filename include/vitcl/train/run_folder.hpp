@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "vitcl/backend/choices.hpp"
@@ -19,9 +20,16 @@ struct UsedDevice {
   ImplementationNames implementations;
 };
 
+/// A checkpoint from which a run goes on.
+struct Resumable {
+  std::filesystem::path file;
+  Checkpoint checkpoint;
+  std::vector<std::string> set_aside;  ///< a sentence for each damaged checkpoint that was renamed
+};
+
 /// The folder of one training run: config.toml, environment.json, metrics.jsonl, checkpoint-last, checkpoint-best and
-/// one checkpoint-SSSSSSSS.safetensors a saved step. Every file but metrics.jsonl is replaced whole or not at all.
-/// Failures throw StorageError.
+/// one checkpoint-SSSSSSSS.safetensors a saved step, of which the newest are kept. Every file but metrics.jsonl is
+/// replaced whole or not at all. Failures throw StorageError.
 class RunFolder {
  public:
   /// Makes the folder, which must be missing or empty; with `overwrite` the files of an earlier run in it are removed.
@@ -40,8 +48,13 @@ class RunFolder {
   std::filesystem::path best_checkpoint() const { return path_ / "checkpoint-best.safetensors"; }
   std::filesystem::path checkpoint(size_t step) const;
 
-  /// The last checkpoint or, where a process was killed before it wrote the first, whatever there is.
-  std::optional<std::filesystem::path> newest_checkpoint() const;
+  /// The checkpoints there are, in the order in which they are wanted for going on: the last, those of steps from the
+  /// newest, the best.
+  std::vector<std::filesystem::path> checkpoints() const;
+  /// Loads the first of them that is whole. Damaged ones before it are renamed to NAME.damaged, never removed. Empty
+  /// where a process was killed before it wrote any. Throws StorageError where none can be read, and renames nothing;
+  /// also for one that is not damaged but can't be read.
+  std::optional<Resumable> load_newest() const;
 
   void write_config(const TrainConfig& config) const;
   TrainConfig read_config() const;
@@ -51,15 +64,17 @@ class RunFolder {
   /// What write_environment() said the run took on `device`; nothing where it was on others, or has not begun.
   std::optional<ImplementationNames> read_implementations(const DeviceInfo& device) const;
 
-  /// Saves under the step's name and as the best, where wanted, and then as the last.
+  /// Saves under the step's name and as the best, where wanted, and then as the last. Of the checkpoints of steps the
+  /// newest `history` stay, or all where that is 0.
   struct Names {
     bool step = false, best = false;
   };
-  void save(const Checkpoint& checkpoint, Names names) const;
+  void save(const Checkpoint& checkpoint, Names names, size_t history) const;
 
  private:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
   void remove_old_run() const;
+  std::vector<std::filesystem::path> numbered_checkpoints() const;
   std::filesystem::path path_;
 };
 
