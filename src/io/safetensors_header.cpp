@@ -13,6 +13,7 @@ namespace vitcl::io {
 namespace {
 
 constexpr std::string_view metadata_key = "__metadata__";
+constexpr size_t most_dimensions = 64;  // more than any program makes; a list must not cost more than its text
 
 /// A tensor's fields as they come; all three must be there when its object ends.
 struct Fields {
@@ -21,14 +22,18 @@ struct Fields {
   std::optional<std::vector<size_t>> offsets;
 };
 
-/// The size in bytes, or nothing where it doesn't fit in 64 bits. A zero dimension does not excuse an overflow.
+/// The size in bytes, or nothing where it doesn't fit in 64 bits. A zero dimension does not excuse an overflow of the
+/// others.
 std::optional<uint64_t> byte_size(StoredType type, const std::vector<size_t>& shape) {
   uint64_t bytes = size_of(type);
+  bool empty = false;
   for (const uint64_t size : shape) {
-    if (size != 0 && bytes > std::numeric_limits<uint64_t>::max() / size) return std::nullopt;
+    empty = empty || size == 0;
+    if (size == 0) continue;
+    if (bytes > std::numeric_limits<uint64_t>::max() / size) return std::nullopt;
     bytes *= size;
   }
-  return bytes;
+  return empty ? 0 : bytes;
 }
 
 std::optional<StoredType> stored_type(std::string_view name) {
@@ -58,6 +63,8 @@ class Handler {
 
   bool number_unsigned(number_unsigned_t value) {
     if (numbers_ == nullptr) return unexpected("a number");
+    if (numbers_->size() == most_dimensions)
+      return fail(fmt::format("\"{}\" of \"{}\" has more than {} numbers", key_, name_, most_dimensions));
     numbers_->push_back(value);
     return true;
   }

@@ -75,16 +75,23 @@ float ViTConfig::attention_scale() const {
 }
 
 void ViTConfig::validate() const {
-  const std::pair<const char*, size_t> counts[] = {{"image size", image_size},
-                                                   {"patch size", patch_size},
-                                                   {"channels", channels},
-                                                   {"classes", classes},
-                                                   {"dim", dim},
-                                                   {"depth", depth},
-                                                   {"heads", heads},
-                                                   {"mlp dim", mlp_dim}};
-  for (const auto& [name, value] : counts) {
+  // Generous, but small enough that no product of sizes overflows, whatever a file says.
+  constexpr size_t most_pixels = size_t{1} << 16, most_blocks = 1024, most = size_t{1} << 20;
+  struct Count {
+    const char* name;
+    size_t value, most;
+  };
+  const Count counts[] = {{"image size", image_size, most_pixels},
+                          {"patch size", patch_size, most_pixels},
+                          {"channels", channels, most},
+                          {"classes", classes, most},
+                          {"dim", dim, most},
+                          {"depth", depth, most_blocks},
+                          {"heads", heads, most},
+                          {"mlp dim", mlp_dim, most}};
+  for (const auto& [name, value, limit] : counts) {
     if (value == 0) throw UsageError(fmt::format("the {} must be at least 1", name));
+    if (value > limit) throw UsageError(fmt::format("the {} is {}, at most {} are possible", name, value, limit));
   }
   if (dim % heads != 0) {
     throw UsageError(fmt::format("{} heads do not divide dim {}: choose heads among the divisors of dim", heads, dim));

@@ -43,8 +43,20 @@ std::vector<uint8_t> file_bytes(const std::string& header, size_t data_bytes) {
   return bytes;
 }
 
+/// A header that is wrong, with as many bytes of data behind it, and what the error must say.
+struct Hostile {
+  const char* header;
+  size_t data_bytes;
+  const char* cause;
+};
+
 class SafeTensorsTest : public ::testing::Test {
  protected:
+  void expect_causes(std::initializer_list<Hostile> cases) {
+    for (const Hostile& hostile : cases)
+      EXPECT_TRUE(says(read_error(file_bytes(hostile.header, hostile.data_bytes)), {path_.string(), hostile.cause}))
+          << hostile.header;
+  }
   std::string read_error(const std::vector<uint8_t>& bytes) {
     test::write_file(path_, bytes);
     return error_of<StorageError>([&] { read_safetensors(path_); });
@@ -74,12 +86,7 @@ TEST_F(SafeTensorsTest, WritesEqualBytesAndAlignsEveryTensor) {
 }
 
 TEST_F(SafeTensorsTest, NamesTheCauseOfEveryHostileHeader) {
-  struct Hostile {
-    const char* header;
-    size_t data_bytes;
-    const char* cause;
-  };
-  const Hostile cases[] = {
+  expect_causes({
       {"[]", 0, "does not begin with '{'"},
       {"", 0, "does not begin with '{'"},
       {"{", 0, "no valid JSON"},
@@ -96,25 +103,17 @@ TEST_F(SafeTensorsTest, NamesTheCauseOfEveryHostileHeader) {
       {"{\"a\":{\"dtype\":[],\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "holds a list"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":\"1\",\"data_offsets\":[0,4]}}", 4, "holds a string"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "holds a negative number"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]}}", 4, "no whole number"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[[1]],\"data_offsets\":[0,4]}}", 4, "holds a list"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[{}],\"data_offsets\":[0,4]}}", 4, "holds an object"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[true],\"data_offsets\":[0,4]}}", 4, "holds a boolean"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "1 data_offsets, not 2"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "needs 4 bytes"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "needs 8 bytes"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4, "unknown field \"x\""},
       {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "\"dtype\" twice"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[18446744073709551615,18446744073709551615],\"data_offsets\":[0,4]}}", 4,
-       "overflows"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905],\"data_offsets\":[0,4]}}", 4, "overflows"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,4]}}", 4, "no whole number"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "behind a hole"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 8, "4 bytes follow its last tensor"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 3, "the file is truncated"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-       "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
-       4, "overlapping another"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "\"shape\" twice"},
+      {"{\"a\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "not known"},
+      {"{\"\\ud800\":{}}", 0, "no valid JSON"},
+      {"\xef\xbb\xbf{}", 0, "does not begin with '{'"},
+      {" {}", 0, "does not begin with '{'"},
+      {"{\"__metadata__\":{\"a\":[[[[[[[[]]]]]]]]}}", 0, "holds a list"},
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
        "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
        0, "the name \"a\" comes twice"},
@@ -123,10 +122,72 @@ TEST_F(SafeTensorsTest, NamesTheCauseOfEveryHostileHeader) {
       {"{\"__metadata__\":{\"a\":1}}", 0, "holds a number"},
       {"{\"__metadata__\":{\"a\":{}}}", 0, "holds an object"},
       {"{\"__metadata__\":\"a\"}", 0, "not an object"},
-  };
-  for (const Hostile& hostile : cases)
-    EXPECT_TRUE(says(read_error(file_bytes(hostile.header, hostile.data_bytes)), {path_.string(), hostile.cause}))
-        << hostile.header;
+  });
+}
+
+TEST_F(SafeTensorsTest, NamesTheCauseOfEveryHostilePlace) {
+  expect_causes({
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]}}", 4, "no whole number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "1 data_offsets, not 2"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "needs 4 bytes"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "needs 8 bytes"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[18446744073709551615,18446744073709551615],\"data_offsets\":[0,4]}}", 4,
+       "overflows"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905],\"data_offsets\":[0,4]}}", 4, "overflows"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0,4611686018427387905],\"data_offsets\":[0,0]}}", 0, "overflows"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905,0],\"data_offsets\":[0,0]}}", 0, "overflows"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[18446744073709551612,0]}}", 4, "needs 4 bytes"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[18446744073709551612,18446744073709551616]}}", 4,
+       "no whole number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,4]}}", 4, "3 data_offsets, not 2"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}", 6, "behind a hole"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+       "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}",
+       6, "overlapping another"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,4]}}", 4, "no whole number"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "behind a hole"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 8, "4 bytes follow its last tensor"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 3, "the file is truncated"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+       "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+       4, "overlapping another"},
+  });
+}
+
+/// `count` times `part`.
+std::string repeated(const std::string& part, size_t count) {
+  std::string text;
+  for (size_t i = 0; i < count; ++i) text += part;
+  return text;
+}
+
+// Nothing is built of what nests deeply or goes on for long.
+TEST_F(SafeTensorsTest, RefusesDeepAndLongLists) {
+  constexpr size_t many = 1000000;
+  EXPECT_TRUE(says(read_error(file_bytes("{\"a\":" + repeated("[", many), 0)), {"not an object"}));
+  EXPECT_TRUE(says(read_error(file_bytes(repeated("{\"a\":", many), 0)), {"\"a\" has an unknown field \"a\""}));
+  const std::string shape = "{\"a\":{\"dtype\":\"U8\",\"shape\":[" + repeated("1,", many) + "1]";
+  EXPECT_TRUE(says(read_error(file_bytes(shape + ",\"data_offsets\":[0,1]}}", 1)), {"more than 64 numbers"}));
+}
+
+TEST_F(SafeTensorsTest, AcceptsWhatOtherProgramsWrite) {
+  const std::string header =
+      "{\"z\":{\"data_offsets\":[1,2],\"shape\":[],\"dtype\":\"BOOL\"},"
+      "\"\\u00e9\":{\"dtype\":\"U8\",\"shape\":[1,1],\"data_offsets\":[0,1]},"
+      "\"empty\":{\"dtype\":\"F64\",\"shape\":[0,3],\"data_offsets\":[1,1]},\"__metadata__\":{}}   ";
+  test::write_file(path_, file_bytes(header, 2));
+  const SafeTensors file = read_safetensors(path_);
+  EXPECT_EQ(file.tensors.size(), 3U);
+  EXPECT_EQ(file.tensors.at("\u00e9").shape, (Shape{1, 1}));
+  EXPECT_EQ(file.tensors.at("z").bytes.size(), 1U);
+}
+
+TEST_F(SafeTensorsTest, TellsDamageFromWhatCanNotBeRead) {
+  write_safetensors(path_, sample());
+  EXPECT_TRUE(says(error_of<DamagedFile>([&] { read_safetensors(folder_ / "none"); }), {"another type"}));
+  EXPECT_TRUE(says(error_of<DamagedFile>([&] { read_safetensors(path_, {.file_bytes = 64}); }), {"another type"}));
+  std::filesystem::resize_file(path_, 60);
+  EXPECT_TRUE(says(error_of<DamagedFile>([&] { read_safetensors(path_); }), {"truncated"}));
 }
 
 TEST_F(SafeTensorsTest, NamesTheCauseOfBadLengths) {

@@ -62,6 +62,11 @@ TEST(ViTConfig, ImpossibleChoicesAreRefusedByName) {
   config = {};
   config.depth = 0;
   EXPECT_THROW(config.validate(), UsageError);
+  config.depth = 1025;
+  EXPECT_THROW(config.validate(), UsageError);
+  config = {};
+  config.mlp_dim = size_t{1} << 62;
+  EXPECT_THROW(config.validate(), UsageError);
   config = {};
   config.class_token = false;
   EXPECT_THROW(config.validate(), UsageError);
