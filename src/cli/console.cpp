@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -21,10 +22,18 @@ size_t terminal_width() {
   return 80;
 }
 
+std::string printable(std::string text) {
+  constexpr char escape = 0x7f;
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == escape; },
+      '?');
+  return text;
+}
+
 void print_error(const std::string& message) {
   const char* red = has_colour(stderr) ? "\x1b[31m" : "";
   const char* plain = has_colour(stderr) ? "\x1b[0m" : "";
-  fmt::print(stderr, "{}vitcl:{} {}\n", red, plain, message);
+  fmt::print(stderr, "{}vitcl:{} {}\n", red, plain, printable(message));
 }
 
 std::string grouped(size_t number) {

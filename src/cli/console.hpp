@@ -37,6 +37,10 @@ class Notes {
   bool quiet_;
 };
 
+/// The text with the control characters that a terminal would obey, all but tabs and line breaks, as question marks;
+/// for what comes from files.
+std::string printable(std::string text);
+
 /// "vitcl: message" on stderr.
 void print_error(const std::string& message);
 

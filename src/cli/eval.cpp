@@ -1,11 +1,11 @@
-// vitcl eval: a checkpoint's loss and accuracy on test images.
+// vitcl eval: how well a checkpoint tells test images apart.
 #include <chrono>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "console.hpp"
 #include "device_report.hpp"
+#include "eval_report.hpp"
 #include "options.hpp"
 #include "tuning.hpp"
 #include "vitcl/train/trainer.hpp"
@@ -13,11 +13,13 @@
 namespace vitcl::cli {
 namespace {
 
-using nlohmann::ordered_json;
+constexpr size_t most_classes = size_t{1} << 20;
 
 struct Options : CommonOptions {
   ConfigFlags flags;
   std::string checkpoint;
+  size_t topk = 5;
+  bool csv = false;
 };
 
 /// The model to measure and the mask to measure it with.
@@ -35,49 +37,50 @@ Subject subject(const train::Checkpoint& checkpoint, const train::TrainConfig& c
 }
 
 train::Evaluation evaluate(Device& device, const train::Checkpoint& checkpoint, const Subject& subject,
-                           const data::Dataset& dataset, size_t batch) {
+                           const data::Dataset& dataset, size_t batch, std::vector<float>& logits) {
   Queue& queue = device.queue();
   nn::Parameters parameters(device, models::vit_graph(subject.model).parameters());
   parameters.load(queue, checkpoint.parameters);
   const data::Split& test = dataset.test;
   const train::DeviceSamples samples = train::DeviceSamples::upload(
       queue, {test.count, test.channels, test.side, test.side}, test.pixels, test.labels, checkpoint.pixel_statistics);
-  return train::Evaluator(subject.model, subject.patch_mask, parameters, queue, samples, batch).run();
+  return train::Evaluator(subject.model, subject.patch_mask, parameters, queue, samples, batch).run(logits);
 }
 
-void print_result(const Options& options, const train::Evaluation& result, const data::Dataset& dataset, double seconds,
-                  const DeviceInfo& device) {
-  if (!options.json) {
-    print("test accuracy   {:.2f} % of {} images of {}\ntest loss       {:.4f}\nexecution time  {:.1f} s\n",
-          100 * result.accuracy, grouped(result.samples), dataset.name, result.loss, seconds);
-    return;
-  }
-  ordered_json document = {{"checkpoint", options.checkpoint},
-                           {"data", dataset.name},
-                           {"samples", result.samples},
-                           {"test_loss", result.loss},
-                           {"test_accuracy", result.accuracy},
-                           {"test_seconds", seconds},
-                           {"device", device.name}};
-  print("{}\n", document.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+void print_result(const Options& options, const EvalResult& result) {
+  if (options.json) return print_eval_json(result);
+  if (options.csv) return print_eval_csv(result);
+  print_eval_table(result);
+}
+
+/// The checkpoint's own data where the options name none.
+train::TrainConfig complete(train::TrainConfig config, const Options& options, const train::Checkpoint& checkpoint) {
+  const train::OptionTexts given = options.flags.given({});
+  if (given.contains("data")) return config;
+  config.data = checkpoint.data;
+  if (!given.contains("digits-seed"))
+    config.digits_seed = train::config_from_toml(checkpoint.config, options.checkpoint).digits_seed;
+  return config;
 }
 
 int run(const Options& options, const std::set<std::string>& from_file) {
-  train::TrainConfig config = options.flags.config(from_file);
-  if (!options.flags.given({}).contains("data")) config.data = train::load_checkpoint(options.checkpoint).data;
+  const train::Checkpoint checkpoint = train::load_checkpoint(options.checkpoint);
+  const train::TrainConfig config = complete(options.flags.config(from_file), options, checkpoint);
   const data::Dataset dataset = train::load_data(config);
   const Notes note(options.quiet);
   const DeviceInfo info = select_device(config.device);
   Device device(info, {.profile = options.profile, .implementations = load_tuning(info, note).names()});
-  const train::Checkpoint checkpoint = train::load_checkpoint(options.checkpoint);
   train::require_fitting(checkpoint.model, dataset);
   const Subject measured = subject(checkpoint, config);
   note("device  {}\ndata    {}: {}", describe(device.info()), dataset.name, dataset.source);
 
   const auto start = std::chrono::steady_clock::now();
-  const train::Evaluation result = evaluate(device, checkpoint, measured, dataset, config.batch_size);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  print_result(options, result, dataset, seconds, device.info());
+  EvalResult result{options.checkpoint, dataset.name, info.name, checkpoint, {}, {}, 0};
+  std::vector<float> logits;
+  result.evaluation = evaluate(device, checkpoint, measured, dataset, config.batch_size, logits);
+  result.report = train::classification_report(logits, dataset.test.labels, measured.model.classes, options.topk);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  print_result(options, result);
   if (options.profile) print_profile(device);
   return exit_done;
 }
@@ -91,7 +94,12 @@ Command add_eval(CLI::App& root) {
   options->flags.add(*app, {"device", "data", "data-dir", "digits-seed", "test-samples", "batch-size", "patch-mask"});
   app->get_option("--data")->option_text("TEXT [the checkpoint's]");
   add_config_file(*app, *options);
+  app->add_option("--topk", options->topk, "also count an image whose class is among the K most probable")
+      ->option_text("K [5]")
+      ->check(CLI::Range(size_t{1}, most_classes));
   add_json(*app, *options);
+  app->add_flag("--csv", options->csv, "print a line a class, with its row of the confusion matrix")
+      ->excludes(app->get_option("--json"));
   add_quiet(*app, *options);
   add_profile(*app, *options);
   return {app, [options, app, &root] { return run(*options, complete_options(root, *app)); }};

@@ -52,6 +52,18 @@ struct Evaluator::State {
     return true;
   }
 
+  /// Runs every batch and fetches its logits.
+  void run(std::vector<float>& logits) {
+    steps.write_cursor(queue, 0);
+    logits.clear();
+    for (size_t step = 0; step < cut.steps; ++step) {
+      StepProgram& program = step + 1 == cut.steps ? programs.back() : programs.front();
+      program.run();
+      const std::vector<float> rows = download<float>(queue, program.plan().tensor("logits"));
+      logits.insert(logits.end(), rows.begin(), rows.end());
+    }
+  }
+
   Evaluation result(size_t samples) {
     std::vector<float> losses = download<float>(queue, steps.losses);
     std::vector<int32_t> correct = download<int32_t>(queue, steps.correct);
@@ -84,6 +96,11 @@ Evaluator& Evaluator::operator=(Evaluator&&) noexcept = default;
 
 std::optional<Evaluation> Evaluator::run(const std::atomic<bool>& stop) {
   if (!state_->run(stop)) return std::nullopt;
+  return state_->result(state_->steps.order.elements());
+}
+
+Evaluation Evaluator::run(std::vector<float>& logits) {
+  state_->run(logits);
   return state_->result(state_->steps.order.elements());
 }
 

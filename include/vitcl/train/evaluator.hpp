@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vitcl/models/vit.hpp"
 #include "vitcl/nn/parameters.hpp"
@@ -32,6 +33,8 @@ class Evaluator {
   /// Empty where `stop` was set before the end.
   std::optional<Evaluation> run(const std::atomic<bool>& stop);
   Evaluation run();
+  /// The same, with the logits (samples, classes) of all samples in their order.
+  Evaluation run(std::vector<float>& logits);
 
  private:
   struct State;
