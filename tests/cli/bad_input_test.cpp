@@ -36,8 +36,7 @@ TEST_F(BadInput, DataIsExit3) {
   expect(3, {"verify", "missing.safetensors"}, {"missing.safetensors"});
   std::ofstream(program / "noise.safetensors") << "noise";
   expect(3, {"verify", "noise.safetensors"}, {"noise.safetensors"});
-  std::ofstream(program / "noise.png") << "noise";
-  expect(3, {"predict", "missing.safetensors", "noise.png"}, {"noise.png"});
+  expect(3, {"predict", "missing.safetensors", "missing.png"}, {"missing.png"});
 }
 
 TEST_F(BadInput, DevicesAreExit4) {
@@ -96,17 +95,29 @@ TEST_F(BadInput, CheckpointsAreExit6) {
   const io::SafeTensors whole = io::read_safetensors(last);
 
   io::SafeTensors with_nan = whole;
+  with_nan.metadata.erase("checksums");
   const std::vector<float> values(10, std::numeric_limits<float>::quiet_NaN());
   with_nan.tensors["mlp_head.2.bias"] = io::HostTensor::from(Shape{10}, std::span<const float>(values));
   io::write_safetensors(last, with_nan);
   expect(6, {"eval", "run/checkpoint-last.safetensors", "--test-samples", "5"}, {"checkpoint-last", "nan"});
-  expect(6, {"train", "--resume", "run", "--epochs", "3", "--quiet"}, {"checkpoint-last", "nan"});
 
   io::write_safetensors(last, whole);
   fs::resize_file(last, fs::file_size(last) / 2);
+  expect(6, {"eval", "run/checkpoint-last.safetensors", "--test-samples", "5"}, {"checkpoint-last", "truncated"});
+}
+
+TEST_F(BadInput, ADamagedCheckpointIsSetAsideAndTheOneBeforeItUsed) {
+  train("run");
+  ASSERT_EQ(program.run(small_run("whole") + Arguments{"--epochs", "3"}).code, 0);
+  const fs::path last = program / "run/checkpoint-last.safetensors";
+  fs::resize_file(last, fs::file_size(last) / 2);
   const std::vector<uint8_t> truncated = bytes("run/checkpoint-last.safetensors");
-  expect(6, {"train", "--resume", "run", "--epochs", "3", "--quiet"}, {"checkpoint-last"});
-  EXPECT_EQ(bytes("run/checkpoint-last.safetensors"), truncated);
+  const Result result = program.run({"train", "--resume", "run", "--epochs", "3", "--quiet"});
+  EXPECT_EQ(result.code, 0) << result;
+  EXPECT_TRUE(says(result.err, {"checkpoint-last.safetensors", "truncated", "checkpoint-last.safetensors.damaged",
+                                "checkpoint-00000022.safetensors"}));
+  EXPECT_EQ(bytes("run/checkpoint-last.safetensors.damaged"), truncated);
+  EXPECT_TRUE(bytes("run/checkpoint-last.safetensors") == bytes("whole/checkpoint-last.safetensors"));
 }
 
 TEST_F(BadInput, ACheckpointOfAnotherModelIsRefused) {

@@ -98,6 +98,16 @@ TEST_F(Run, TwiceGivesTheSameBits) {
   EXPECT_FALSE(fs::exists(program / "c/checkpoint-00000011.safetensors"));
 }
 
+TEST_F(Run, KeepsAsManyCheckpointsAsAsked) {
+  const Arguments every = {"--checkpoint-every", "4", "--checkpoint-hist", "2"};
+  ASSERT_EQ(program.run(small_run("run") + every).code, 0);
+  for (const char* step : {"00000000", "00000012", "00000016", "00000020"}) {
+    EXPECT_EQ(fs::exists(program / fmt::format("run/checkpoint-{}.safetensors", step)), step >= std::string("00000016"))
+        << step;
+  }
+  EXPECT_TRUE(fs::exists(program / "run/checkpoint-best.safetensors"));
+}
+
 TEST_F(Run, RecomputeIsSavedAndMayChange) {
   const auto config = [&] {
     const auto file = bytes("b/config.toml");
@@ -147,7 +157,7 @@ TEST_F(Run, KilledAtAnyMomentGoesOnToTheSameBits) {
 TEST_F(Run, AnInterruptSavesAndExits130) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const std::string run = "run" + std::to_string(signal);
-    const Arguments arguments = small_run(run) + Arguments{"--epochs", "100000"};
+    const Arguments arguments = small_run(run) + Arguments{"--epochs", "100000", "--checkpoint-hist", "0"};
     const Result result = program.run_until(run + "/checkpoint-00000011.safetensors", signal, arguments);
     EXPECT_EQ(result.code, 130) << result;
     EXPECT_TRUE(says(result.err, {"saved", "--resume " + run}));
@@ -207,6 +217,15 @@ TEST_F(Run, EvalAndPredictReadItsCheckpoints) {
   EXPECT_EQ(json::parse(eval.out).at("test_accuracy"), json::parse(last).at("test_accuracy"));
   EXPECT_NEAR(json::parse(eval.out).at("test_loss").get<double>(), json::parse(last).at("test_loss").get<double>(),
               1e-6);
+
+  EXPECT_EQ(json::parse(eval.out).at("top_k").at("k"), 5);
+  EXPECT_EQ(json::parse(eval.out).at("confusion").size(), 10U);
+  EXPECT_EQ(json::parse(eval.out).at("calibration").at("bins").size(), 15U);
+  const Result table = program.run({"eval", "run/checkpoint-last.safetensors", "--test-samples", "20", "--topk", "2"});
+  EXPECT_TRUE(says(table.out, {"test accuracy", "top 2", "calibration", "PRECISION", "TAKEN FOR"}));
+  const Result csv = program.run({"eval", "run/checkpoint-last.safetensors", "--test-samples", "20", "--csv"});
+  EXPECT_TRUE(says(csv.out, {"class,name,images,predicted,correct,precision,recall,f1,taken for 0", "\n9,9,"}));
+  EXPECT_EQ(program.run({"eval", "run/checkpoint-last.safetensors", "--csv", "--json"}).code, 2);
 
   io::write_png(program / "a.png", {.width = 28, .height = 28, .channels = 1, .pixels = std::vector<uint8_t>(784, 7)});
   io::write_png(program / "b.png", {.width = 3, .height = 5, .channels = 3, .pixels = std::vector<uint8_t>(45, 200)});
