@@ -245,6 +245,16 @@ TEST_F(Run, EvalAndPredictReadItsCheckpoints) {
   EXPECT_EQ(program.run({"predict", "run/checkpoint-best.safetensors", "a.png", "--patch-mask", "10"}).code, 2);
 }
 
+TEST_F(Run, EvalTakesTheDigitsThatItWasTrainedOn) {
+  ASSERT_EQ(program.run(small_run("run") + Arguments{"--digits-seed", "5"}).code, 0);
+  const Arguments eval = {"eval", "run/checkpoint-last.safetensors", "--test-samples", "20", "--json"};
+  const auto loss = [&](const Arguments& more) {
+    return json::parse(program.run(eval + more).out).at("test_loss").get<double>();
+  };
+  EXPECT_EQ(loss({}), loss({"--digits-seed", "5"}));
+  EXPECT_NE(loss({}), loss({"--digits-seed", "0"}));
+}
+
 TEST_F(Run, MasksAreKeptForEvaluation) {
   const Result result = program.run(small_run("run") + Arguments{"--patch-mask", "0110"});
   ASSERT_EQ(result.code, 0) << result;
