@@ -56,7 +56,7 @@ double border_brightness(std::span<const uint8_t> images, size_t channels, size_
       ++count;
     }
   }
-  return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count) / 255;
+  return count == 0 ? -1 : static_cast<double>(sum) / static_cast<double>(count) / 255;
 }
 
 std::string fingerprint(const Dataset& dataset) {

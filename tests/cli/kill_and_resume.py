@@ -120,7 +120,7 @@ def main() -> int:
         folder = work / f"run-{number}"
         disturbed_run(options.program, folder, longest, chance, killed)
         if wrong := differences(folder, whole):
-            print(f"run {number} differs in {', '.join(wrong)}: {folder}")
+            print(f"run {number} differs in {', '.join(wrong)}: {folder}", flush=True)
             continue
         equal += 1
         shutil.rmtree(folder)

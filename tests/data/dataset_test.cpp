@@ -17,7 +17,7 @@ TEST(BorderBrightness, IsTheMeanOfTheOutermostPixels) {
   two.resize(18, 0);  // a second image, or a second channel
   EXPECT_EQ(border_brightness(two, 1, 3), 7.0 / 16);
   EXPECT_EQ(border_brightness(two, 2, 3), 7.0 / 16);
-  EXPECT_EQ(border_brightness({}, 1, 3), 0);
+  EXPECT_EQ(border_brightness({}, 1, 3), -1);
 }
 
 TEST(BorderBrightness, TellsThatDigitsAreLightOnDark) {

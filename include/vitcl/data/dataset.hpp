@@ -40,7 +40,7 @@ enum class Normalisation {
 void measure_normalisation(Dataset& dataset);
 
 /// The mean brightness, 0 to 1, of the outermost pixels of images (count, channels, side, side): near 0 where things
-/// are drawn light on dark, near 1 where dark on light.
+/// are drawn light on dark, near 1 where dark on light; -1 without any image.
 double border_brightness(std::span<const uint8_t> images, size_t channels, size_t side);
 
 /// 32 hexadecimal digits (XXH3, 128 bits) that depend on the pixels, labels and sizes of both splits: equal data, equal

@@ -31,7 +31,7 @@ struct Checkpoint {
   std::string patch_mask;
   std::vector<std::string> class_names;  ///< one a class, or empty
   std::string data, data_fingerprint, device;
-  /// data::border_brightness() of training images; -1 in files of earlier versions.
+  /// data::border_brightness() of training images; -1 where it is not known, as in files of earlier versions.
   double border_brightness = -1;
   std::string config;  ///< the options that lasting_options() tells; empty in files of earlier versions
   size_t seed = 0, batch_size = 0;
