@@ -40,7 +40,7 @@ train::Evaluation evaluate(Device& device, const train::Checkpoint& checkpoint, 
                            const data::Dataset& dataset, size_t batch, std::vector<float>& logits) {
   Queue& queue = device.queue();
   nn::Parameters parameters(device, models::vit_graph(subject.model).parameters());
-  parameters.load(queue, checkpoint.parameters);
+  parameters.load(queue, checkpoint.measured());
   const data::Split& test = dataset.test;
   const train::DeviceSamples samples = train::DeviceSamples::upload(
       queue, {test.count, test.channels, test.side, test.side}, test.pixels, test.labels, checkpoint.pixel_statistics);

@@ -152,6 +152,9 @@ int report_end(train::Outcome outcome, const train::Trainer& trainer, const trai
          folder.path().string());
     return exit_interrupted;
   }
+  if (trainer.position().epochs < trainer.config().epochs) {
+    note("ended early: no better accuracy for {} epochs (--early-stopping)", trainer.config().early_stopping);
+  }
   print_results(trainer, last, seconds, folder);
   return exit_done;
 }
@@ -193,10 +196,12 @@ std::vector<DeviceInfo> chosen_devices(const Options& options, const train::Trai
 }
 
 /// What a device is to take in a run on so many. On several, what ships: what the tuner finds holds for one size of
-/// batch, and with another implementation for each share the result would depend on the shares.
+/// batch, and with another implementation for each share the result would depend on the shares. Nor where a step sums
+/// batches: one device has the bits of several.
 ImplementationNames tuned_implementations(const DeviceInfo& device, const train::TrainConfig& config, size_t devices,
                                           const Notes& note) {
-  return devices > 1 ? ImplementationNames() : wanted_implementations(device, config, note);
+  const bool in_shards = devices > 1 || config.grad_accum_steps > 1;
+  return in_shards ? ImplementationNames() : wanted_implementations(device, config, note);
 }
 
 int start_run(const Options& options, const std::set<std::string>& from_file) {
@@ -248,9 +253,10 @@ int resume_run(const Options& options) {
     }
   }
   const train::Position& position = trainer.position();
-  if (position.epochs >= config.epochs) {
-    print("the run {} is finished: {} epochs, best test accuracy {:.2f} % after epoch {}; --epochs N trains on\n",
-          options.resume, position.epochs, 100 * position.best_accuracy, position.best_epoch);
+  if (trainer.finished()) {
+    print("the run {} is finished: {} epochs, best test accuracy {:.2f} % after epoch {}; {} trains on\n",
+          options.resume, position.epochs, 100 * position.best_accuracy, position.best_epoch,
+          position.epochs < config.epochs ? "--early-stopping 0" : "--epochs N");
     return exit_done;
   }
   introduce(note, trainer, devices, dataset, folder.path());

@@ -19,6 +19,7 @@ using Metadata = std::map<std::string, std::string>;
 
 constexpr std::string_view exp_avg_prefix = "optimizer.exp_avg.";
 constexpr std::string_view exp_avg_sq_prefix = "optimizer.exp_avg_sq.";
+constexpr std::string_view average_prefix = "optimizer.ema.";
 
 void add_tensors(const models::ViTConfig& model, std::string_view prefix, const nn::NamedTensors& values,
                  io::HostTensors& tensors) {
@@ -59,7 +60,9 @@ Metadata describe(const Checkpoint& checkpoint) {
           {"epoch", json(position.epochs).dump()},
           {"epoch_loss", json(position.epoch_loss).dump()},
           {"best_accuracy", json(position.best_accuracy).dump()},
-          {"best_epoch", json(position.best_epoch).dump()}};
+          {"best_epoch", json(position.best_epoch).dump()},
+          {"lr_reductions", json(position.reductions).dump()},
+          {"lr_reduced_epoch", json(position.reduced_epoch).dump()}};
 }
 
 const std::string& entry(const Metadata& metadata, const std::string& name) {
@@ -85,6 +88,11 @@ T number(const Metadata& metadata, const std::string& name) {
   T value{};
   read_json(metadata, name, [&](const json& number) { number.get_to(value); });
   return value;
+}
+
+/// 0 where there is no such entry: version 0.1 of the files lacked some.
+size_t count_or_zero(const Metadata& metadata, const std::string& name) {
+  return metadata.contains(name) ? number<size_t>(metadata, name) : 0;
 }
 
 PixelStatistics read_pixel_statistics(const Metadata& metadata, size_t channels) {
@@ -122,7 +130,9 @@ Checkpoint read_metadata(const Metadata& metadata) {
                          .epochs = number<size_t>(metadata, "epoch"),
                          .epoch_loss = number<double>(metadata, "epoch_loss"),
                          .best_accuracy = number<double>(metadata, "best_accuracy"),
-                         .best_epoch = number<size_t>(metadata, "best_epoch")};
+                         .best_epoch = number<size_t>(metadata, "best_epoch"),
+                         .reductions = count_or_zero(metadata, "lr_reductions"),
+                         .reduced_epoch = count_or_zero(metadata, "lr_reduced_epoch")};
   return checkpoint;
 }
 
@@ -133,6 +143,7 @@ void require_finite(const Checkpoint& checkpoint, const std::string& what) {
     io::require_finite(checkpoint.parameters, what);
     io::require_finite(checkpoint.exp_avg, what + ", Adam's first moment");
     io::require_finite(checkpoint.exp_avg_sq, what + ", Adam's second moment");
+    io::require_finite(checkpoint.average, what + ", the average");
   } catch (const StorageError& error) {
     throw E(error.what());
   }
@@ -147,6 +158,7 @@ void save_checkpoint(const std::vector<std::filesystem::path>& paths, const Chec
   add_tensors(checkpoint.model, "", checkpoint.parameters, file.tensors);
   add_tensors(checkpoint.model, exp_avg_prefix, checkpoint.exp_avg, file.tensors);
   add_tensors(checkpoint.model, exp_avg_sq_prefix, checkpoint.exp_avg_sq, file.tensors);
+  if (!checkpoint.average.empty()) add_tensors(checkpoint.model, average_prefix, checkpoint.average, file.tensors);
   io::add_checksums(file);
   for (const std::filesystem::path& path : paths) io::write_safetensors(path, file);
 }
@@ -162,6 +174,8 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
     };
     checkpoint.exp_avg = import(take_tensors(exp_avg_prefix, file.tensors));
     checkpoint.exp_avg_sq = import(take_tensors(exp_avg_sq_prefix, file.tensors));
+    const io::HostTensors average = take_tensors(average_prefix, file.tensors);
+    if (!average.empty()) checkpoint.average = import(average);
     checkpoint.parameters = import(file.tensors);
     require_finite<io::DamagedFile>(checkpoint, "it");
   } catch (const io::DamagedFile& error) {
@@ -187,8 +201,9 @@ std::string class_name(const Checkpoint& checkpoint, size_t index) {
   return index < checkpoint.class_names.size() ? checkpoint.class_names[index] : std::to_string(index);
 }
 
-size_t checkpoint_bytes(size_t parameters) {
-  constexpr size_t copies = 3, header = 1 << 16;  // the parameters and two moments; names, shapes and metadata
+size_t checkpoint_bytes(size_t parameters, bool with_average) {
+  constexpr size_t header = 1 << 16;           // names, shapes and metadata
+  const size_t copies = with_average ? 4 : 3;  // the parameters, two moments, and the average
   return copies * parameters * sizeof(float) + header;
 }
 

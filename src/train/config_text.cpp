@@ -36,6 +36,18 @@ template <>
 constexpr auto names<TuneMode> =
     std::to_array<Name<TuneMode>>({{TuneMode::off, "off"}, {TuneMode::load, "load"}, {TuneMode::search, "search"}});
 
+template <>
+constexpr auto names<Opt> = std::to_array<Name<Opt>>(
+    {{Opt::adam, "adam"}, {Opt::adamw, "adamw"}, {Opt::sgd, "sgd"}, {Opt::momentum, "momentum"}});
+template <>
+constexpr auto names<Sched> = std::to_array<Name<Sched>>(
+    {{Sched::constant, "constant"}, {Sched::cosine, "cosine"}, {Sched::step, "step"}, {Sched::plateau, "plateau"}});
+
+template <class T>
+constexpr bool is_list = false;
+template <class T>
+constexpr bool is_list<std::vector<T>> = true;
+
 template <class E>
 std::string joined_names(std::string_view separator) {
   std::string all;
@@ -87,9 +99,19 @@ void parse(std::string_view option, const std::string& text, E& value) {
   refuse(option, text, joined_names<E>(" or "));
 }
 
+/// Parts between commas; none in an empty text.
+template <class T>
+void parse(std::string_view option, const std::string& text, std::vector<T>& values) {
+  values.clear();
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) parse(option, part, values.emplace_back());
+}
+
 template <class T>
 std::string format(const T& value) {
-  if constexpr (std::is_enum_v<T>) {
+  if constexpr (is_list<T>) {
+    return fmt::format("{}", fmt::join(value, ","));
+  } else if constexpr (std::is_enum_v<T>) {
     for (const auto& [candidate, name] : names<T>) {
       if (candidate == value) return std::string(name);
     }
@@ -109,6 +131,8 @@ std::string accepted(const T*) {
     return "N";
   } else if constexpr (std::is_same_v<T, std::string>) {
     return "TEXT";
+  } else if constexpr (is_list<T>) {
+    return std::is_same_v<T, std::vector<std::string>> ? "TEXT,TEXT..." : "X,X...";
   } else {
     return "X";
   }
@@ -120,8 +144,11 @@ bool is_quoted(const OptionValue& value) {
 }
 
 void set(TrainConfig& config, const ConfigOption& option, const std::string& text) {
+  const std::string recipe = config.recipe;
   std::visit([&](auto* value) { parse(option.name, text, *value); }, option.value(config));
-  if (option.name == "model") {
+  if (option.name == "recipe" && text != recipe) {
+    apply_recipe(config, text);
+  } else if (option.name == "model") {
     config.model = models::preset(text);
   } else if (option.name == "pool") {
     config.model.class_token = config.model.pool == models::Pool::cls;

@@ -91,14 +91,17 @@ class DataParallel::Tasks {
 
 DataParallel::DataParallel(const std::vector<Device*>& devices, const TrainConfig& config, const data::Dataset& dataset,
                            std::unique_ptr<SharePolicy> policy)
-    : cut_(dataset.train.count, config.batch_size), full_(cut_.full), last_(cut_.last), policy_(std::move(policy)) {
+    : cut_(dataset.train.count, config.step_images()),
+      full_(cut_.full, config.grad_accum_steps),
+      last_(cut_.last, config.grad_accum_steps),
+      policy_(std::move(policy)) {
   const size_t alignment = common_alignment(devices);
   for (Device* device : devices) {
     members_.push_back(std::make_unique<Member>(*device, config, dataset, alignment));
   }
-  Member& first = *members_.front();
-  first.replica.parameters().initialize(first.device.queue(), config.seed);
-  kept_ = first.replica.save();
+  Replica& first = members_.front()->replica;
+  first.initialize();
+  kept_ = first.save();
 }
 
 DataParallel::~DataParallel() = default;
@@ -231,7 +234,7 @@ void DataParallel::update(const StepPlan& plan, const Parts& others) {
 }
 
 void DataParallel::tell_shares() {
-  if (observer_ == nullptr || !policy_->settled() || policy_->shares() == told_) return;
+  if (observer_ == nullptr || members_.size() == 1 || !policy_->settled() || policy_->shares() == told_) return;
   told_ = policy_->shares();
   std::vector<size_t> images;
   for (const ShardRange& range : shard_ranges(told_, lead_, full_.count())) {
@@ -240,12 +243,12 @@ void DataParallel::tell_shares() {
   observer_->on_shares(images);
 }
 
-void DataParallel::begin_epoch(size_t epoch, size_t first) {
+void DataParallel::begin_epoch(size_t epoch, size_t first, const std::vector<double>& rates) {
   keep_now();
   next_ = done_ = kept_step_ = first;
   owners_.assign(cut_.steps * full_.count(), 0);
   for (size_t m = 0; m < members_.size(); ++m) {
-    attempt(m, [&](Replica& replica) { replica.begin_epoch(epoch); });
+    attempt(m, [&](Replica& replica) { replica.begin_epoch(epoch, rates); });
   }
   if (!measured_) measure_speeds();
 }
@@ -319,10 +322,7 @@ std::optional<Evaluation> DataParallel::evaluate(const std::atomic<bool>& stop) 
 }
 
 void DataParallel::load(const Checkpoint& checkpoint) {
-  const nn::Parameters& all = parameters();
-  kept_ = {.values = all.join(checkpoint.parameters),
-           .exp_avg = all.join(checkpoint.exp_avg),
-           .exp_avg_sq = all.join(checkpoint.exp_avg_sq)};
+  kept_ = flat_state(checkpoint, parameters(), members_[lead_]->replica.keeps_average());
   next_ = done_ = kept_step_ = 0;
   restore_ = true;
 }
@@ -330,16 +330,10 @@ void DataParallel::load(const Checkpoint& checkpoint) {
 void DataParallel::save(Checkpoint& checkpoint) {
   FlatState state;
   on_lead([&](Replica& lead) { state = lead.save(); });
-  fill(checkpoint, state);
+  fill(checkpoint, state, parameters());
 }
 
-void DataParallel::save_kept(Checkpoint& checkpoint) { fill(checkpoint, kept_); }
-
-void DataParallel::fill(Checkpoint& checkpoint, const FlatState& state) {
-  checkpoint.parameters = parameters().split(state.values);
-  checkpoint.exp_avg = parameters().split(state.exp_avg);
-  checkpoint.exp_avg_sq = parameters().split(state.exp_avg_sq);
-}
+void DataParallel::save_kept(Checkpoint& checkpoint) { fill(checkpoint, kept_, parameters()); }
 
 bool DataParallel::keep() {
   constexpr double most = 0.02;  // of the time

@@ -26,7 +26,7 @@ class DataParallel final : public Engine {
   const BatchCut& cut() const override { return cut_; }
   nn::Parameters& parameters() override;
   const nn::Plan& plan() const override;
-  void begin_epoch(size_t epoch, size_t first) override;
+  void begin_epoch(size_t epoch, size_t first, const std::vector<double>& rates) override;
   void step() override;
   std::vector<float> losses(size_t first, size_t count) override;
   std::optional<Evaluation> evaluate(const std::atomic<bool>& stop) override;
@@ -61,7 +61,6 @@ class DataParallel final : public Engine {
   void tell_shares();
   void measure_speeds();
   void keep_now();
-  void fill(Checkpoint& checkpoint, const FlatState& state);
 
   BatchCut cut_;
   ShardCut full_, last_;

@@ -28,7 +28,7 @@ double best_step_seconds(Queue& queue, const TrainConfig& config) {
   const DeviceSamples samples = blank_samples(queue, config.model, steps * config.batch_size);
   Stepper stepper(queue, config, samples);
   const auto epoch_seconds = [&](size_t epoch) {
-    stepper.begin_epoch(epoch, 0);
+    stepper.begin_epoch(epoch, 0, std::vector(steps, config.lr));
     const auto start = std::chrono::steady_clock::now();
     for (size_t i = 0; i < steps; ++i) stepper.step();
     stepper.losses(0, steps);

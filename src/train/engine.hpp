@@ -25,8 +25,9 @@ class Engine {
   /// The largest plan of a step.
   virtual const nn::Plan& plan() const = 0;
 
-  /// Prepares the steps of an epoch, counted from 0, from its step `first` on, and keeps the state before them.
-  virtual void begin_epoch(size_t epoch, size_t first) = 0;
+  /// Prepares the steps of an epoch, counted from 0, from its step `first` on, at these learning rates, one a step,
+  /// and keeps the state before them.
+  virtual void begin_epoch(size_t epoch, size_t first, const std::vector<double>& rates) = 0;
   /// The epoch's next step; it may still be running on return.
   virtual void step() = 0;
   /// The mean losses of `count` steps of this epoch from `first` on. Waits for them.
@@ -35,7 +36,7 @@ class Engine {
   virtual std::optional<Evaluation> evaluate(const std::atomic<bool>& stop) = 0;
 
   virtual void load(const Checkpoint& checkpoint) = 0;
-  /// Fills in parameters and moments.
+  /// Fills in parameters and what the optimiser keeps.
   virtual void save(Checkpoint& checkpoint) = 0;
   /// The first parameter whose gradient or value is not finite, in words; empty where there is none.
   virtual std::string first_not_finite() = 0;

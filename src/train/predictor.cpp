@@ -54,7 +54,7 @@ struct Predictor::State {
         plan(graph, parameters, queue, fitting_batch(graph, device.caps(), batch), inference),
         probabilities(Tensor::empty(device, {plan.batch(), model.classes})) {
     if (!mask.empty()) validate_patch_mask(mask, model);
-    parameters.load(queue, checkpoint.parameters);
+    parameters.load(queue, checkpoint.measured());
   }
 
   size_t image_bytes() const { return model.channels * model.image_size * model.image_size; }

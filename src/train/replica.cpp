@@ -13,21 +13,21 @@ Replica::Replica(Device& device, const TrainConfig& config, const data::Dataset&
     : queue_(device.queue()),
       transfers_(device),
       config_(config),
-      cut_(dataset.train.count, config.batch_size),
-      full_(cut_.full),
-      last_(cut_.last),
+      cut_(dataset.train.count, config.step_images()),
+      full_(cut_.full, config.grad_accum_steps),
+      last_(cut_.last, config.grad_accum_steps),
       parameters_(device, models::vit_training_graph(config.training_model()).parameters(), alignment),
-      adam_(new_adam_state(queue_, parameters_)),
+      optimizer_(queue_, config, parameters_, alignment),
       train_(upload_split(queue_, dataset.train, dataset)),
       test_(upload_split(queue_, dataset.test, dataset)),
       shards_(device, train_.count(), cut_.steps * full_.count()),
       updates_(device, 1, cut_.steps),
       sum_(queue_, parameters_.values().elements(), full_.count()),
-      evaluator_(config.evaluation_model(), config.patch_mask, parameters_, queue_, test_, evaluation_batch(config)) {
+      evaluator_(config.evaluation_model(), config.patch_mask, optimizer_.measured(), queue_, test_,
+                 evaluation_batch(config)) {
   for (const ShardCut& batch : {full_, last_}) program(batch, {0, batch.count() - 1});
   update_ = queue_.record([&] {
-    ops::adam(queue_, sum_.slot(0), adam_.options, updates_.table, updates_.cursor, parameters_.values(), adam_.exp_avg,
-              adam_.exp_avg_sq);
+    optimizer_.update(queue_, sum_.slot(0), updates_.table, updates_.cursor);
     ops::advance(queue_, updates_.cursor);
   });
 }
@@ -53,31 +53,23 @@ StepProgram& Replica::program(const ShardCut& batch, const TreeNode& node) {
   return programs_.emplace(key, std::move(recorded)).first->second;
 }
 
-void Replica::load(const FlatState& state) {
-  upload<float>(queue_, state.values, parameters_.values());
-  upload<float>(queue_, state.exp_avg, adam_.exp_avg);
-  upload<float>(queue_, state.exp_avg_sq, adam_.exp_avg_sq);
-}
-
-FlatState Replica::save() {
-  return {.values = values(),
-          .exp_avg = download<float>(queue_, adam_.exp_avg),
-          .exp_avg_sq = download<float>(queue_, adam_.exp_avg_sq)};
+void Replica::initialize() {
+  parameters_.initialize(queue_, config_.seed);
+  optimizer_.begin_average(queue_);
 }
 
 void Replica::set_values(const std::vector<float>& values) { upload<float>(queue_, values, parameters_.values()); }
 
 std::vector<float> Replica::values() { return download<float>(queue_, parameters_.values()); }
 
-void Replica::begin_epoch(size_t epoch) {
+void Replica::begin_epoch(size_t epoch, const std::vector<double>& rates) {
   std::vector<ops::StepEntry> rows(cut_.steps * full_.count()), updates(cut_.steps);
   for (size_t step = 0; step < cut_.steps; ++step) {
     const size_t t = epoch * cut_.steps + step + 1;
-    updates[step] = step_entry(adam_.options, config_.lr, t, 0);
+    updates[step] = optimizer_.entry(rates[step], t, 0);
     const ShardCut& batch = cut_of(step);
     for (size_t shard = 0; shard < batch.count(); ++shard) {
-      rows[step * full_.count() + shard] =
-          step_entry(adam_.options, config_.lr, t, step * cut_.full + batch.begin(shard));
+      rows[step * full_.count() + shard] = optimizer_.entry(rates[step], t, step * cut_.full + batch.begin(shard));
     }
   }
   shards_.write_order(queue_, data::epoch_order(train_.count(), config_.seed, epoch));
@@ -96,7 +88,13 @@ void Replica::begin_step(size_t step, ShardRange shards) {
 }
 
 void Replica::compute_branch(size_t step, const TreeNode& node) {
-  program(cut_of(step), node).run();
+  const ShardCut& batch = cut_of(step);
+  if (node.level > 0 && batch.begin(node.end()) - batch.begin(node.first()) > config_.batch_size) {
+    compute_branch(step, {node.level - 1, 2 * node.index});
+    compute_branch(step, {node.level - 1, 2 * node.index + 1});
+    return;
+  }
+  program(batch, node).run();
   sum_.add(node, parameters_.gradients());
 }
 

@@ -15,11 +15,6 @@
 
 namespace vitcl::train {
 
-/// Parameters and Adam's moments on the host, flat.
-struct FlatState {
-  std::vector<float> values, exp_avg, exp_avg_sq;
-};
-
 /// A sum of gradients that a device hands on.
 struct GradientPart {
   TreeNode node;
@@ -38,14 +33,18 @@ class Replica {
   /// The largest plan that was recorded.
   const nn::Plan& plan() const;
 
-  void load(const FlatState& state);
-  FlatState save();
+  /// Draws the parameters.
+  void initialize();
+  void load(const FlatState& state) { optimizer_.load(queue_, state); }
+  FlatState save() { return optimizer_.save(queue_); }
+  bool keeps_average() const { return optimizer_.keeps_average(); }
   void set_values(const std::vector<float>& values);
   std::vector<float> values();
 
-  /// Prepares the steps of an epoch.
-  void begin_epoch(size_t epoch);
-  /// Enqueues forward and backward of a step's shards, as many at once as make a branch of the tree, and their sums.
+  /// Prepares the steps of an epoch at these learning rates, one a step.
+  void begin_epoch(size_t epoch, const std::vector<double>& rates);
+  /// Enqueues forward and backward of a step's shards, as many at once as make a branch of the tree of at most
+  /// batch_size images, and their sums.
   void compute(size_t step, ShardRange shards);
   /// compute(), and the largest sums: each is fetched while later shards are computed.
   std::vector<GradientPart> compute_and_fetch(size_t step, ShardRange shards);
@@ -73,7 +72,7 @@ class Replica {
   BatchCut cut_;
   ShardCut full_, last_;
   nn::Parameters parameters_;
-  AdamState adam_;
+  Optimizer optimizer_;
   DeviceSamples train_, test_;
   StepState shards_;                            // a row for each shard of each step
   StepState updates_;                           // a row for each step

@@ -9,15 +9,15 @@ namespace {
 
 // A power of two, so that halves and quarters of the work are whole branches of the tree: small enough for shares of
 // some precision, large enough that a shard keeps a device busy.
-size_t shard_count(size_t batch) {
+size_t shard_count(size_t batch, size_t least_wanted) {
   constexpr size_t images = 12, least = 8, most = 16;
   const size_t wanted = std::clamp(batch / images, std::min(batch, least), most);
-  return std::bit_floor(std::max<size_t>(1, wanted));
+  return std::bit_floor(std::clamp<size_t>(std::bit_ceil(least_wanted), wanted, batch));
 }
 
 }  // namespace
 
-ShardCut::ShardCut(size_t batch) : batch_(batch), count_(shard_count(batch)) {}
+ShardCut::ShardCut(size_t batch, size_t least) : batch_(batch), count_(shard_count(batch, least)) {}
 
 std::vector<ShardRange> shard_ranges(const std::vector<size_t>& shares, size_t lead, size_t shards) {
   const size_t all = std::accumulate(shares.begin(), shares.end(), size_t{0});

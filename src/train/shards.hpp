@@ -7,10 +7,11 @@
 
 namespace vitcl::train {
 
-/// How a batch is cut into logical shards: by its size alone, so that results do not depend on the devices.
+/// How a batch is cut into logical shards: by its size and a least number alone, so that results do not depend on the
+/// devices.
 class ShardCut {
  public:
-  explicit ShardCut(size_t batch);
+  explicit ShardCut(size_t batch, size_t least = 1);
   size_t batch() const { return batch_; }
   size_t count() const { return count_; }
   /// Where the shard's images begin in the batch; begin(count()) is the batch's end.

@@ -38,7 +38,7 @@ SingleDevice::SingleDevice(Device& device, const TrainConfig& config, const data
       train_(upload_split(queue_, dataset.train, dataset)),
       test_(upload_split(queue_, dataset.test, dataset)),
       stepper_(queue_, config, train_),
-      evaluator_(config.evaluation_model(), config.patch_mask, stepper_.parameters(), queue_, test_,
+      evaluator_(config.evaluation_model(), config.patch_mask, stepper_.measured(), queue_, test_,
                  evaluation_batch(config)) {}
 
 std::string SingleDevice::first_not_finite() {

@@ -20,7 +20,9 @@ class SingleDevice final : public Engine {
   const BatchCut& cut() const override { return stepper_.cut(); }
   nn::Parameters& parameters() override { return stepper_.parameters(); }
   const nn::Plan& plan() const override { return stepper_.plan(); }
-  void begin_epoch(size_t epoch, size_t first) override { stepper_.begin_epoch(epoch, first); }
+  void begin_epoch(size_t epoch, size_t first, const std::vector<double>& rates) override {
+    stepper_.begin_epoch(epoch, first, rates);
+  }
   void step() override { stepper_.step(); }
   std::vector<float> losses(size_t first, size_t count) override { return stepper_.losses(first, count); }
   std::optional<Evaluation> evaluate(const std::atomic<bool>& stop) override { return evaluator_.run(stop); }

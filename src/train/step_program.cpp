@@ -1,7 +1,6 @@
 #include "step_program.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "vitcl/ops/batch.hpp"
 
@@ -43,26 +42,9 @@ MaskSource mask_source(const TrainConfig& config) {
   return {.pattern = config.patch_mask, .ratio = static_cast<float>(config.mask_ratio), .seed = config.seed};
 }
 
-AdamState new_adam_state(Queue& queue, const nn::Parameters& parameters) {
-  AdamState adam{.exp_avg = Tensor::empty(queue.device(), parameters.values().shape()),
-                 .exp_avg_sq = Tensor::empty(queue.device(), parameters.values().shape()),
-                 .options = {}};
-  queue.zero(adam.exp_avg.buffer());
-  queue.zero(adam.exp_avg_sq.buffer());
-  return adam;
-}
-
-ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, size_t first_sample) {
-  auto power = static_cast<double>(t);
-  return {.first_sample = static_cast<int32_t>(first_sample),
-          .learning_rate = static_cast<float>(lr),
-          .bias_correction1 = static_cast<float>(1 - std::pow(options.beta1, power)),
-          .bias_correction2_sqrt = static_cast<float>(std::sqrt(1 - std::pow(options.beta2, power)))};
-}
-
 StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
                          const DeviceSamples& samples, const StepState& state, const MaskSource& mask,
-                         const nn::PlanOptions& options, const AdamState* adam)
+                         const nn::PlanOptions& options, const Optimizer* optimizer)
     : queue_(&queue), plan_(graph, parameters, queue, batch, options) {
   const size_t rows = std::max<size_t>(1, options.parts);
   if (!mask.pattern.empty()) write_mask(queue, mask.pattern, plan_.tensor("mask"));
@@ -75,10 +57,7 @@ StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Que
     }
   });
   after_ = queue.record([&] {
-    if (adam != nullptr) {
-      ops::adam(queue, parameters.gradients(), adam->options, state.table, state.cursor, parameters.values(),
-                adam->exp_avg, adam->exp_avg_sq);
-    }
+    if (optimizer != nullptr) optimizer->update(queue, parameters.gradients(), state.table, state.cursor);
     ops::record_statistics(queue, plan_.tensor("loss"), plan_.saved("loss", "correct"), state.cursor, state.losses,
                            state.correct, rows);
     ops::advance(queue, state.cursor, rows);

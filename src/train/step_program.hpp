@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "optimizer.hpp"
 #include "vitcl/nn/plan.hpp"
 #include "vitcl/ops/adam.hpp"
 #include "vitcl/train/config.hpp"
@@ -37,30 +38,19 @@ struct MaskSource {
   uint64_t seed = 0;
 };
 
-/// What the optimiser keeps beside parameters and gradients; both laid out as nn::Parameters::values().
-struct AdamState {
-  Tensor exp_avg, exp_avg_sq;
-  ops::AdamOptions options;
-};
-
 /// How a run's steps mask patches.
 MaskSource mask_source(const TrainConfig& config);
-/// Moments of zero.
-AdamState new_adam_state(Queue& queue, const nn::Parameters& parameters);
-
-/// The row of the step table for the run's step number `t`, counted from 1.
-ops::StepEntry step_entry(const ops::AdamOptions& options, double lr, size_t t, size_t first_sample);
 
 /// One step at one batch size, recorded: fetch the batch, mask it, run the plan, update, keep the statistics, move on.
 /// Where the plan is cut in parts (nn::PlanOptions), each has a row of the step's table and statistics, the first says
 /// which samples the step takes.
 class StepProgram {
  public:
-  /// A plan in training mode needs `adam`; otherwise the step only measures. The graph is models::vit_training_graph's,
+  /// A plan in training mode updates with `optimizer`, if any. The graph is models::vit_training_graph's,
   /// or has the same inputs and loss.
   StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
               const DeviceSamples& samples, const StepState& state, const MaskSource& mask,
-              const nn::PlanOptions& options, const AdamState* adam = nullptr);
+              const nn::PlanOptions& options, const Optimizer* optimizer = nullptr);
   StepProgram(StepProgram&&) = default;
 
   const nn::Plan& plan() const { return plan_; }

@@ -35,14 +35,6 @@ nn::Parameters initial_parameters(Device& device, const nn::Graph& graph) {
   return parameters;
 }
 
-AdamState initial_adam(Device& device, const nn::Parameters& parameters) {
-  const Shape shape = parameters.values().shape();
-  AdamState adam{Tensor::empty(device, shape), Tensor::empty(device, shape), {}};
-  device.queue().zero(adam.exp_avg.buffer());
-  device.queue().zero(adam.exp_avg_sq.buffer());
-  return adam;
-}
-
 /// Processor time that this process has used, of all its threads.
 double cpu_seconds() {
   rusage usage{};
@@ -89,20 +81,20 @@ Workload::Workload(Device& device, const TrainConfig& config)
       parameters_(initial_parameters(device, graph_)),
       samples_(random_samples(device.queue(), config.model, batches * batch_)),
       state_(device, batches * batch_, batches),
-      adam_(initial_adam(device, parameters_)) {
+      optimizer_(device.queue(), config, parameters_) {
   std::vector<int32_t> order(batches * batch_);
   std::iota(order.begin(), order.end(), 0);
   state_.write_order(device.queue(), order);
   std::vector<ops::StepEntry> table;
   for (size_t i = 0; i < batches; ++i) {
-    table.push_back(step_entry(adam_.options, config.lr, steps_before + i, i * batch_));
+    table.push_back(optimizer_.entry(config.lr, steps_before + i, i * batch_));
   }
   state_.write_table(device.queue(), table);
 }
 
 Steps Workload::training() {
   const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = recompute_, .fuse = fuse_};
-  return {*this, {graph_, parameters_, device_.queue(), batch_, samples_, state_, mask_, options, &adam_}};
+  return {*this, {graph_, parameters_, device_.queue(), batch_, samples_, state_, mask_, options, &optimizer_}};
 }
 
 Steps Workload::inference() {

@@ -54,7 +54,7 @@ class Workload {
   nn::Parameters parameters_;
   DeviceSamples samples_;
   StepState state_;
-  AdamState adam_;
+  Optimizer optimizer_;
 };
 
 }  // namespace vitcl::train

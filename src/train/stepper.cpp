@@ -6,33 +6,33 @@ namespace vitcl::train {
 
 Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& samples)
     : queue_(queue),
-      lr_(config.lr),
       seed_(config.seed),
       graph_(models::vit_training_graph(config.training_model(), static_cast<float>(config.smoothing))),
       parameters_(queue.device(), graph_.parameters()),
-      adam_(new_adam_state(queue, parameters_)),
+      optimizer_(queue, config, parameters_),
       cut_(samples.count(), config.batch_size),
       state_(queue.device(), samples.count(), cut_.steps) {
   parameters_.initialize(queue, seed_);
+  optimizer_.begin_average(queue);
   const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = config.recompute, .fuse = config.fuse};
   MaskSource mask = mask_source(config);
-  programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, options, &adam_);
+  programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, options, &optimizer_);
   if (cut_.last != cut_.full) {
-    programs_.emplace_back(graph_, parameters_, queue, cut_.last, samples, state_, mask, options, &adam_);
+    programs_.emplace_back(graph_, parameters_, queue, cut_.last, samples, state_, mask, options, &optimizer_);
   }
 }
 
-std::vector<ops::StepEntry> Stepper::step_table(size_t epoch) const {
+std::vector<ops::StepEntry> Stepper::step_table(size_t epoch, const std::vector<double>& rates) const {
   std::vector<ops::StepEntry> table(cut_.steps);
   for (size_t i = 0; i < cut_.steps; ++i) {
-    table[i] = step_entry(adam_.options, lr_, epoch * cut_.steps + i + 1, i * cut_.full);
+    table[i] = optimizer_.entry(rates[i], epoch * cut_.steps + i + 1, i * cut_.full);
   }
   return table;
 }
 
-void Stepper::begin_epoch(size_t epoch, size_t first) {
+void Stepper::begin_epoch(size_t epoch, size_t first, const std::vector<double>& rates) {
   state_.write_order(queue_, data::epoch_order(state_.order.elements(), seed_, epoch));
-  state_.write_table(queue_, step_table(epoch));
+  state_.write_table(queue_, step_table(epoch, rates));
   state_.write_epoch(queue_, epoch);
   state_.write_cursor(queue_, first);
   next_ = first;
@@ -50,15 +50,9 @@ std::vector<float> Stepper::losses(size_t first, size_t count) {
 }
 
 void Stepper::load(const Checkpoint& checkpoint) {
-  parameters_.load(queue_, checkpoint.parameters);
-  parameters_.load_into(queue_, checkpoint.exp_avg, adam_.exp_avg);
-  parameters_.load_into(queue_, checkpoint.exp_avg_sq, adam_.exp_avg_sq);
+  optimizer_.load(queue_, flat_state(checkpoint, parameters_, optimizer_.keeps_average()));
 }
 
-void Stepper::save(Checkpoint& checkpoint) {
-  checkpoint.parameters = parameters_.save(queue_, parameters_.values());
-  checkpoint.exp_avg = parameters_.save(queue_, adam_.exp_avg);
-  checkpoint.exp_avg_sq = parameters_.save(queue_, adam_.exp_avg_sq);
-}
+void Stepper::save(Checkpoint& checkpoint) { fill(checkpoint, optimizer_.save(queue_), parameters_); }
 
 }  // namespace vitcl::train

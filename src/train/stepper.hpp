@@ -19,26 +19,27 @@ class Stepper {
   /// Of a full batch.
   const nn::Plan& plan() const { return programs_.front().plan(); }
 
-  /// Prepares the steps of an epoch, counted from 0, from its step `first` on.
-  void begin_epoch(size_t epoch, size_t first);
+  nn::Parameters& measured() { return optimizer_.measured(); }
+
+  /// Prepares the steps of an epoch, counted from 0, from its step `first` on, at these learning rates, one a step.
+  void begin_epoch(size_t epoch, size_t first, const std::vector<double>& rates);
   /// Enqueues the epoch's next step. Waits for nothing.
   void step();
   /// The mean losses of `count` steps of this epoch from `first` on. Waits for the queue.
   std::vector<float> losses(size_t first, size_t count);
 
   void load(const Checkpoint& checkpoint);
-  /// Fills in parameters and moments.
+  /// Fills in parameters and what the optimiser keeps.
   void save(Checkpoint& checkpoint);
 
  private:
-  std::vector<ops::StepEntry> step_table(size_t epoch) const;
+  std::vector<ops::StepEntry> step_table(size_t epoch, const std::vector<double>& rates) const;
 
   Queue& queue_;
-  double lr_;
   size_t seed_;
   nn::Graph graph_;
   nn::Parameters parameters_;
-  AdamState adam_;
+  Optimizer optimizer_;
   BatchCut cut_;
   StepState state_;
   std::vector<StepProgram> programs_;  // full batches; then the last, where it is smaller

@@ -11,6 +11,7 @@
 #include "single_device.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
+#include "vitcl/train/learning_rate.hpp"
 
 namespace vitcl::train {
 namespace {
@@ -39,7 +40,9 @@ std::span<const uint8_t> some_images(const data::Split& split) {
 
 std::unique_ptr<Engine> make_engine(const std::vector<Device*>& devices, const TrainConfig& config,
                                     const data::Dataset& dataset) {
-  if (devices.size() == 1) return std::make_unique<SingleDevice>(*devices.front(), config, dataset);
+  // Sums of shards' gradients are what several devices make, too.
+  const bool whole = devices.size() == 1 && config.grad_accum_steps == 1;
+  if (whole) return std::make_unique<SingleDevice>(*devices.front(), config, dataset);
   return std::make_unique<DataParallel>(devices, config, dataset, std::make_unique<MeasuredShares>());
 }
 
@@ -68,6 +71,7 @@ struct Trainer::State {
   size_t train_count;
   std::unique_ptr<Engine> engine;
   Position position;
+  std::vector<double> rates;     // of the current epoch's steps
   std::optional<Position> kept;  // of the state that the engine keeps on the host
 
   // While run() is active.
@@ -91,6 +95,7 @@ struct Trainer::State {
         engine(make_engine(devices, config, dataset)) {}
 
   size_t steps_per_epoch() const { return engine->cut().steps; }
+  bool finished() const;
   std::string device_names() const;
   std::vector<UsedDevice> used_devices() const;
   Checkpoint describe(const Position& at) const;
@@ -125,6 +130,7 @@ Checkpoint Trainer::State::describe(const Position& at) const {
           .parameters = {},
           .exp_avg = {},
           .exp_avg_sq = {},
+          .average = {},
           .position = at,
           .pixel_statistics = statistics,
           .patch_mask = config.patch_mask,
@@ -135,7 +141,7 @@ Checkpoint Trainer::State::describe(const Position& at) const {
           .border_brightness = border_brightness,
           .config = lasting_options(config),
           .seed = config.seed,
-          .batch_size = config.batch_size,
+          .batch_size = config.step_images(),
           .lr = config.lr};
 }
 
@@ -174,6 +180,11 @@ void Trainer::State::save(RunFolder::Names names) {
   saved = position;
 }
 
+bool Trainer::State::finished() const {
+  const size_t waited = position.epochs - position.best_epoch;
+  return position.epochs >= config.epochs || (config.early_stopping > 0 && waited >= config.early_stopping);
+}
+
 bool Trainer::State::is_checkpoint_step() const {
   return config.checkpoint_every > 0 && position.step % config.checkpoint_every == 0;
 }
@@ -182,7 +193,8 @@ bool Trainer::State::is_checkpoint_step() const {
 bool Trainer::State::train_epoch(const std::atomic<bool>& stop) {
   size_t start = position.epochs * steps_per_epoch(), end = start + steps_per_epoch();
   if (position.step < end) {
-    engine->begin_epoch(position.epochs, position.step - start);
+    rates = learning_rates(config, position.epochs, steps_per_epoch(), position.reductions);
+    engine->begin_epoch(position.epochs, position.step - start, rates);
     kept = position;
   }
   Pace pace;
@@ -227,7 +239,7 @@ void Trainer::State::account(size_t first, const std::vector<float>& losses) {
     size_t images = first + i + 1 == cut.steps ? cut.last : cut.full;
     position.epoch_loss += static_cast<double>(losses[i]) * static_cast<double>(images);
     epoch_images += images;
-    if (log) log->add(StepMetrics{position.step, position.epochs + 1, losses[i], config.lr});
+    if (log) log->add(StepMetrics{position.step, position.epochs + 1, losses[i], rates[first + i]});
   }
 }
 
@@ -267,11 +279,16 @@ bool Trainer::State::evaluate_epoch(const std::atomic<bool>& stop) {
   position.epoch_loss = 0;
   if (best) position.best_accuracy = evaluation->accuracy;
   if (best) position.best_epoch = position.epochs;
+  const size_t waited = position.epochs - std::max(position.best_epoch, position.reduced_epoch);
+  if (config.sched == Sched::plateau && waited > config.patience_epochs) {
+    ++position.reductions;
+    position.reduced_epoch = position.epochs;
+  }
   epoch_seconds = 0;
   epoch_images = 0;
   if (log) log->add(metrics);
   bool due = config.checkpoint_every == 0 || is_checkpoint_step();
-  if (due || best || position.epochs == config.epochs) save({.step = due, .best = best});
+  if (due || best || finished()) save({.step = due, .best = best});
   observer->on_epoch(metrics, best);
   return true;
 }
@@ -313,6 +330,7 @@ Trainer::~Trainer() = default;
 
 const TrainConfig& Trainer::config() const { return state_->config; }
 const Position& Trainer::position() const { return state_->position; }
+bool Trainer::finished() const { return state_->finished(); }
 std::string Trainer::device_names() const { return state_->device_names(); }
 size_t Trainer::steps_per_epoch() const { return state_->steps_per_epoch(); }
 nn::Parameters& Trainer::parameters() { return state_->engine->parameters(); }
@@ -332,7 +350,7 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::filesystem::path&
                                    source.string(), what, got, wanted));
   };
   require("seed", checkpoint.seed, state.config.seed);
-  require("batch size", checkpoint.batch_size, state.config.batch_size);
+  require("batch size", checkpoint.batch_size, state.config.step_images());
   if (checkpoint.data_fingerprint != state.fingerprint) {
     throw DataError(
         fmt::format("the data {} is not what the checkpoint {} was trained on ({}): its fingerprint is {}, "
@@ -359,7 +377,7 @@ Outcome Trainer::run(const RunFolder* folder, TrainObserver& observer, const std
   }
   Outcome outcome = Outcome::finished;
   try {
-    while (state.position.epochs < state.config.epochs && outcome == Outcome::finished) {
+    while (!state.finished() && outcome == Outcome::finished) {
       if (!state.train_epoch(stop) || !state.evaluate_epoch(stop)) outcome = Outcome::interrupted;
     }
   } catch (const DeviceError& error) {
@@ -382,11 +400,11 @@ size_t run_bytes(const TrainConfig& config, size_t train_samples) {
   for (const nn::ParameterSpec& spec : models::vit_graph(config.model).parameters()) {
     parameters += spec.shape.elements();
   }
-  size_t steps = config.epochs * BatchCut(train_samples, config.batch_size).steps;
+  size_t steps = config.epochs * BatchCut(train_samples, config.step_images()).steps;
   size_t numbered = 1 + (config.checkpoint_every > 0 ? steps / config.checkpoint_every : config.epochs);
   if (config.checkpoint_hist > 0) numbered = std::min(numbered, config.checkpoint_hist + 1);
   size_t others = 3;  // the best, the last, and the one that is being written
-  return (numbered + others) * checkpoint_bytes(parameters);
+  return (numbered + others) * checkpoint_bytes(parameters, config.model_ema);
 }
 
 }  // namespace vitcl::train

@@ -41,6 +41,9 @@ TEST(Config, SurvivesTheRoundTripThroughToml) {
                          {"lr", "0.00017"},
                          {"seed", "18446744073709551615"},
                          {"checkpoint-every", "7"},
+                         {"opt-betas", "0.85,0.95"},
+                         {"freeze", "tokens.*,blocks.?.qkv.weight"},
+                         {"sched", "plateau"},
                          {"device", "a, b = c"}});
   EXPECT_EQ(train::config_from_toml(train::to_toml(config), "config.toml"), config);
 }
@@ -70,6 +73,19 @@ TEST(Config, APresetResetsWhatAnEarlierLayerChose) {
   EXPECT_EQ(config.model.depth, 2U);
 }
 
+TEST(Config, ARecipeYieldsToWhatIsGivenBesideIt) {
+  TrainConfig config;
+  apply_options(config, {{"recipe", "best"}, {"lr", "0.007"}, {"warmup-epochs", "0"}});
+  EXPECT_EQ(config.opt, train::Opt::adamw);
+  EXPECT_EQ(config.lr, 0.007);
+  EXPECT_EQ(config.warmup_epochs, 0U);
+  EXPECT_EQ(train::config_from_toml(train::to_toml(config), "config.toml"), config);
+  apply_options(config, {{"recipe", "best"}});
+  EXPECT_EQ(config.lr, 0.007) << "the recipe at hand changes nothing";
+  apply_options(config, {{"recipe", "article"}});
+  EXPECT_EQ(config, TrainConfig{});
+}
+
 TEST(Config, RefusalsNameTheOptionAndWhatItTakes) {
   EXPECT_TRUE(says(refusal({{"epochs", "many"}}), {"--epochs", "many", "whole number"}));
   EXPECT_TRUE(says(refusal({{"epochs", "-1"}}), {"--epochs"}));
@@ -79,7 +95,16 @@ TEST(Config, RefusalsNameTheOptionAndWhatItTakes) {
   EXPECT_TRUE(says(refusal({{"pool", "max"}}), {"--pool", "max", "cls or mean"}));
   EXPECT_TRUE(says(refusal({{"model", "huge"}}), {"huge", "article"}));
   EXPECT_TRUE(says(refusal({{"heads", "7"}}), {"heads", "64"}));
-  EXPECT_TRUE(says(refusal({{"recipe", "best"}}), {"--recipe", "article"}));
+  EXPECT_TRUE(says(refusal({{"recipe", "worst"}}), {"--recipe", "worst", "article or best"}));
+  EXPECT_TRUE(says(refusal({{"opt", "lamb"}}), {"--opt", "lamb", "adamw"}));
+  EXPECT_TRUE(says(refusal({{"opt-betas", "0.9"}}), {"--opt-betas", "1 numbers", "two"}));
+  EXPECT_TRUE(says(refusal({{"opt-betas", "0.9,1"}}), {"--opt-betas", "below 1"}));
+  EXPECT_TRUE(says(refusal({{"opt-betas", "0.9,x"}}), {"--opt-betas", "x"}));
+  EXPECT_TRUE(says(refusal({{"weight-decay", "-1"}}), {"--weight-decay"}));
+  EXPECT_TRUE(says(refusal({{"layer-decay", "0"}}), {"--layer-decay"}));
+  EXPECT_TRUE(says(refusal({{"min-lr", "1"}}), {"--min-lr", "--lr"}));
+  EXPECT_TRUE(says(refusal({{"decay-epochs", "0"}}), {"--decay-epochs"}));
+  EXPECT_TRUE(says(refusal({{"grad-accum-steps", "0"}}), {"--grad-accum-steps"}));
   EXPECT_TRUE(says(refusal({{"no-such", "1"}}), {"no-such"}));
   EXPECT_TRUE(says(refusal({{"patch-size", "16"}, {"pad", "error"}}), {"--pad", "28", "16"}));
 }

@@ -60,9 +60,11 @@ struct Result {
   }
 };
 
+std::vector<double> rates(const train::Engine& engine) { return std::vector(engine.cut().steps, tiny_config().lr); }
+
 void run_epochs(train::Engine& engine, Result& result) {
   for (size_t epoch = 0; epoch < 2; ++epoch) {
-    engine.begin_epoch(epoch, 0);
+    engine.begin_epoch(epoch, 0, rates(engine));
     for (size_t step = 0; step < engine.cut().steps; ++step) engine.step();
     const std::vector<float> losses = engine.losses(0, engine.cut().steps);
     result.losses.insert(result.losses.end(), losses.begin(), losses.end());
@@ -93,7 +95,7 @@ double norm(const nn::NamedTensors& tensors, const nn::NamedTensors* minus = nul
 nn::NamedTensors first_gradient(const std::vector<Device*>& devices, const Shares& shares) {
   DataParallel engine(devices, engine_config(), tiny_data(),
                       std::make_unique<GivenShares>(std::vector<Shares>{shares}));
-  engine.begin_epoch(0, 0);
+  engine.begin_epoch(0, 0, rates(engine));
   engine.step();
   return engine.gradients();
 }
@@ -119,13 +121,13 @@ TEST_P(DataParallelTest, EqualsOneDeviceWithinRounding) {
   const TrainConfig config = engine_config();
   Result one;
   train::SingleDevice engine(device(), config, tiny_data());
-  engine.begin_epoch(0, 0);
+  engine.begin_epoch(0, 0, rates(engine));
   engine.step();
   const std::vector<float> wanted = engine.losses(0, 1);
   const nn::NamedTensors gradients = engine.parameters().save(queue(), engine.parameters().gradients());
   DataParallel parallel({&device(), &second}, config, tiny_data(),
                         std::make_unique<GivenShares>(std::vector<Shares>{Shares{3, 5}}));
-  parallel.begin_epoch(0, 0);
+  parallel.begin_epoch(0, 0, rates(parallel));
   parallel.step();
   EXPECT_NEAR(parallel.losses(0, 1)[0], wanted[0], 1e-6F * wanted[0]);
   const nn::NamedTensors got = parallel.gradients();
@@ -154,11 +156,11 @@ TEST_P(DataParallelTest, KeepsTheStateOnTheHost) {
   Device second(GetParam().info);
   DataParallel engine({&device(), &second}, engine_config(), tiny_data(),
                       std::make_unique<GivenShares>(std::vector<Shares>{Shares{4, 4}}));
-  engine.begin_epoch(0, 0);
+  engine.begin_epoch(0, 0, rates(engine));
   for (size_t step = 0; step < engine.cut().steps; ++step) engine.step();
   Checkpoint before, kept, after;
   engine.save(before);
-  engine.begin_epoch(1, 0);
+  engine.begin_epoch(1, 0, rates(engine));
   engine.step();
   engine.save_kept(kept);
   EXPECT_EQ(kept.parameters, before.parameters);

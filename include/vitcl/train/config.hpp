@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "vitcl/models/vit.hpp"
 
@@ -17,6 +18,12 @@ enum class Padding { automatic, error };
 
 /// What a run takes from the tuner: nothing, what it found earlier, or that and a search for what it has not yet found.
 enum class TuneMode { off, load, search };
+
+/// How gradients become updates, under timm's names: sgd has Nesterov's momentum, `momentum` the classical one.
+enum class Opt { adam, adamw, sgd, momentum };
+
+/// How the learning rate changes; see learning_rate.hpp.
+enum class Sched { constant, cosine, step, plateau };
 
 /// Everything that decides a training run. The defaults are the article's.
 struct TrainConfig {
@@ -38,6 +45,28 @@ struct TrainConfig {
   size_t batch_size = 100;
   double lr = 0.003;
   double smoothing = 0;  ///< label smoothing
+
+  Opt opt = Opt::adam;
+  double weight_decay = 0;  ///< not of biases, norms, positions and the class token
+  double momentum = 0.9;
+  std::vector<double> opt_betas = {0.9, 0.999};
+  double opt_eps = 1e-8;
+  double clip_grad = 0;             ///< the largest norm of all gradients together; 0: any
+  double layer_decay = 1;           ///< each layer's learning rate is the next one's times this
+  std::vector<std::string> freeze;  ///< parameters that stay as they are, as file name patterns
+  size_t grad_accum_steps = 1;      ///< a step sums the gradients of so many batches
+  bool model_ema = false;           ///< keep a moving average of the parameters and measure that
+  double model_ema_decay = 0.9998;
+
+  Sched sched = Sched::constant;
+  size_t warmup_epochs = 0;
+  double warmup_lr = 1e-5;  ///< where the warm-up begins
+  double min_lr = 0;
+  size_t decay_epochs = 10;
+  double decay_rate = 0.1;
+  size_t patience_epochs = 10;  ///< plateau: epochs without a better accuracy that change nothing
+  size_t early_stopping = 0;    ///< end after so many epochs without a better accuracy; 0: never
+
   size_t seed = 0;
   bool recompute = false;       ///< nn::PlanOptions::recompute
   bool fuse = true;             ///< nn::PlanOptions::fuse
@@ -48,6 +77,8 @@ struct TrainConfig {
 
   /// Throws UsageError naming the option where a value is not possible or two do not fit together.
   void validate() const;
+  /// The images from which a step makes its gradient.
+  size_t step_images() const { return batch_size * grad_accum_steps; }
   /// Makes the data's folders mean the same from any working directory.
   void make_paths_absolute();
   /// The model as training runs it: with a mask input where this configuration masks patches.
@@ -61,9 +92,14 @@ struct TrainConfig {
 /// Throws UsageError unless the mask has one '0' or '1' for each of the model's patches.
 void validate_patch_mask(const std::string& mask, const models::ViTConfig& model);
 
+/// Sets what a recipe decides: "article" as TrainConfig's defaults have it, "best" for the best accuracy. validate()
+/// refuses others.
+void apply_recipe(TrainConfig& config, const std::string& name);
+
 /// Where an option's value lives in a TrainConfig.
-using OptionValue = std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*,
-                                 models::AttentionScale*, models::Position*, Padding*, TuneMode*>;
+using OptionValue =
+    std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*, models::AttentionScale*,
+                 models::Position*, Padding*, TuneMode*, Opt*, Sched*, std::vector<double>*, std::vector<std::string>*>;
 
 /// Which part of a run an option decides.
 enum class OptionGroup { model, mask, data, training, device };
@@ -86,8 +122,9 @@ std::string get_option(const TrainConfig& config, const ConfigOption& option);
 std::string accepted_values(const ConfigOption& option);
 /// Values by option name.
 using OptionTexts = std::map<std::string, std::string>;
-/// Sets options from text. `model` is applied first and resets every model option to its preset; `pool` decides
-/// `class-token` where that is not given. Throws UsageError naming the option and the values it takes.
+/// Sets options from text. `model` is applied first and resets every model option to its preset; a `recipe` other than
+/// the present one likewise sets the training options that it decides; `pool` decides `class-token` where that is not
+/// given. Throws UsageError naming the option and the values it takes.
 void apply_options(TrainConfig& config, const OptionTexts& texts);
 
 /// All options as a flat TOML document, and back. Reading throws StorageError naming the line.

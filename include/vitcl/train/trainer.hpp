@@ -71,6 +71,8 @@ class Trainer {
 
   const TrainConfig& config() const;
   const Position& position() const;
+  /// Whether all epochs are complete, or early stopping has ended the run.
+  bool finished() const;
   /// As checkpoints keep them: "NAME, NAME".
   std::string device_names() const;
   size_t steps_per_epoch() const;
@@ -83,7 +85,7 @@ class Trainer {
   void restore(const Checkpoint& checkpoint, const std::filesystem::path& source);
   Checkpoint checkpoint();
 
-  /// Trains until `epochs` are complete or `stop` is set; then the step at hand is finished. With a folder, the
+  /// Trains until finished() or `stop` is set; then the step at hand is finished. With a folder, the
   /// configuration and the state are saved in it before the first step, at every saving point, and at the end.
   /// Throws NumericsError naming step, epoch and parameter where a loss is not finite; what was saved stays.
   Outcome run(const RunFolder* folder, TrainObserver& observer, const std::atomic<bool>& stop);
