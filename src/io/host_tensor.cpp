@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "vitcl/backend/error.hpp"
+#include "vitcl/tensor/half.hpp"
 
 namespace vitcl::io {
 namespace {
@@ -30,19 +31,6 @@ std::vector<T> elements(const HostTensor& tensor) {
   std::vector<T> values(tensor.bytes.size() / sizeof(T));
   if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), values.size() * sizeof(T));
   return values;
-}
-
-/// IEEE 754 binary16, exact in float.
-float from_half(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16;
-  const uint32_t exponent = (half >> 10) & 0x1FU;
-  const uint32_t fraction = half & 0x3FFU;
-  if (exponent == 0) {  // zero and subnormals: fraction * 2^-24
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  const uint32_t wide = exponent == 0x1FU ? 0xFFU : exponent + 112U;
-  return std::bit_cast<float>(sign | (wide << 23) | (fraction << 13));
 }
 
 /// bfloat16: the upper half of a float.

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "vitcl/backend/error.hpp"
+#include "vitcl/tensor/half.hpp"
 
 namespace vitcl {
 namespace {
@@ -14,9 +17,17 @@ constexpr DType dtype_of() {
   return DType::u8;
 }
 
+template <class T>
+bool holds(const Tensor& tensor) {
+  return tensor.dtype() == dtype_of<T>() || (std::is_same_v<T, float> && tensor.dtype() == DType::f16);
+}
+
 }  // namespace
 
-size_t size_of(DType dtype) { return dtype == DType::u8 ? 1 : 4; }
+size_t size_of(DType dtype) {
+  if (dtype == DType::f16) return 2;
+  return dtype == DType::u8 ? 1 : 4;
+}
 
 std::string_view to_string(DType dtype) {
   switch (dtype) {
@@ -26,6 +37,8 @@ std::string_view to_string(DType dtype) {
       return "i32";
     case DType::u8:
       return "u8";
+    case DType::f16:
+      return "f16";
   }
   return "?";
 }
@@ -52,21 +65,30 @@ Tensor Tensor::reshaped(Shape shape) const {
 
 template <class T>
 void upload(Queue& queue, std::span<const T> values, const Tensor& tensor) {
-  if (values.size() != tensor.elements() || tensor.dtype() != dtype_of<T>()) {
+  if (values.size() != tensor.elements() || !holds<T>(tensor)) {
     throw ShapeError(fmt::format("[upload] {} values of {} for a tensor {} of {}", values.size(),
                                  to_string(dtype_of<T>()), tensor.shape().to_string(), to_string(tensor.dtype())));
   }
-  queue.write(tensor.buffer(), values.data(), values.size_bytes());
+  if (tensor.dtype() != DType::f16) return queue.write(tensor.buffer(), values.data(), values.size_bytes());
+  std::vector<uint16_t> halves(values.size());
+  std::ranges::transform(values, halves.begin(), [](T value) { return to_half(static_cast<float>(value)); });
+  queue.write(tensor.buffer(), halves.data(), tensor.bytes());
 }
 
 template <class T>
 std::vector<T> download(Queue& queue, const Tensor& tensor) {
-  if (tensor.dtype() != dtype_of<T>()) {
+  if (!holds<T>(tensor)) {
     throw ShapeError(fmt::format("[download] the tensor holds {}, {} is wanted", to_string(tensor.dtype()),
                                  to_string(dtype_of<T>())));
   }
   std::vector<T> values(tensor.elements());
-  queue.read(tensor.buffer(), values.data(), values.size() * sizeof(T));
+  if (tensor.dtype() != DType::f16) {
+    queue.read(tensor.buffer(), values.data(), values.size() * sizeof(T));
+    return values;
+  }
+  std::vector<uint16_t> halves(values.size());
+  queue.read(tensor.buffer(), halves.data(), tensor.bytes());
+  std::ranges::transform(halves, values.begin(), [](uint16_t half) { return static_cast<T>(from_half(half)); });
   return values;
 }
 

@@ -10,7 +10,7 @@
 
 namespace vitcl {
 
-enum class DType { f32, i32, u8 };
+enum class DType { f32, i32, u8, f16 };
 size_t size_of(DType);
 std::string_view to_string(DType);
 
@@ -40,7 +40,8 @@ class Tensor {
   DType dtype_ = DType::f32;
 };
 
-/// Host copies. `values` must have the tensor's element type and count; download waits for the queue.
+/// Host copies. `values` must have the tensor's element type and count, float for f16 too; upload rounds to nearest.
+/// download waits for the queue.
 template <class T>
 void upload(Queue& queue, std::span<const T> values, const Tensor& tensor);
 template <class T>
