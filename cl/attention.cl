@@ -7,10 +7,12 @@
 //   TILE      rows in local memory
 //   HEAD_DIM  D
 //   MASKED    1 where `mask` is read, else 0
+//   STORAGE_BITS  see common/storage.h
 #if !defined(GROUP) || !defined(TILE) || !defined(HEAD_DIM) || !defined(MASKED)
 #error "attention.cl: GROUP, TILE, HEAD_DIM and MASKED must be defined"
 #endif
 #include "common/activation.h"
+#include "common/storage.h"
 #include "common/types.h"
 
 // Which head of which image, and which of its tokens, this work-item has.
@@ -37,17 +39,18 @@ inline bool visible(const __global uchar* mask, int image, int token, int tokens
 }
 
 // tile[r] = row r of `source`, HEAD_DIM long, for r < rows. The group shares the work; the caller puts the barriers.
-inline void load_tile(__local float* tile, const __global float* source, int stride, int rows) {
+inline void load_tile(__local float* tile, const __global stored* source, int stride, int rows) {
   for (int i = (int)get_local_id(0); i < rows * HEAD_DIM; i += GROUP)
-    tile[i] = source[(ulong)(i / HEAD_DIM) * stride + i % HEAD_DIM];
+    tile[i] = vitcl_load(source, (ulong)(i / HEAD_DIM) * stride + i % HEAD_DIM);
 }
 
-inline void load_row(float* row, const __global float* source, float factor) {
-  for (int d = 0; d < HEAD_DIM; ++d) row[d] = source[d] * factor;
+inline void load_row(float* row, const __global stored* source, float factor) {
+  for (int d = 0; d < HEAD_DIM; ++d) row[d] = vitcl_load(source, d) * factor;
 }
 
-inline void store_row(const float* row, __global float* target, float factor, int accumulate) {
-  for (int d = 0; d < HEAD_DIM; ++d) target[d] = accumulate ? target[d] + row[d] * factor : row[d] * factor;
+inline void store_row(const float* row, __global stored* target, float factor, int accumulate) {
+  for (int d = 0; d < HEAD_DIM; ++d)
+    vitcl_store(accumulate ? vitcl_load(target, d) + row[d] * factor : row[d] * factor, target, d);
 }
 
 inline void clear_row(float* row) {
@@ -65,13 +68,13 @@ inline void add_weighted_row(float* y, float weight, const __local float* row) {
 }
 
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_forward(
-    const __global float* qkv, const __global uchar* mask, __global float* out, __global float* logsumexp, float scale,
-    int tokens, int heads, int leading) {
+    const __global stored* qkv, const __global uchar* mask, __global stored* out, __global float* logsumexp,
+    float scale, int tokens, int heads, int leading) {
   __local float key[TILE * HEAD_DIM], value[TILE * HEAD_DIM];
   float q[HEAD_DIM], o[HEAD_DIM], p[TILE];
   const Item item = this_item(tokens, heads);
   const int dim = heads * HEAD_DIM, stride = 3 * dim;
-  const __global float* query = qkv + (ulong)item.image * tokens * stride + item.head * HEAD_DIM;
+  const __global stored* query = qkv + (ulong)item.image * tokens * stride + item.head * HEAD_DIM;
   load_row(q, query + (ulong)item.token * stride, scale);
   clear_row(o);
   float largest = -FLT_MAX, sum = 0.0f;
@@ -98,17 +101,17 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_forwa
   }
   if (item.writes) {
     const bool seen = visible(mask, item.image, item.token, tokens, leading);  // then it sees itself and sum > 0
-    __global float* target = out + ((ulong)item.image * tokens + item.token) * dim + item.head * HEAD_DIM;
-    for (int d = 0; d < HEAD_DIM; ++d) target[d] = seen ? o[d] / sum : 0.0f;
+    __global stored* target = out + ((ulong)item.image * tokens + item.token) * dim + item.head * HEAD_DIM;
+    for (int d = 0; d < HEAD_DIM; ++d) vitcl_store(seen ? o[d] / sum : 0.0f, target, d);
     logsumexp[(ulong)item.pair * tokens + item.token] = seen ? largest + vitcl_log(sum) : 0.0f;
   }
 }
 
 // Also leaves delta = rowsum(dout * out) for the pass over keys.
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backward_query(
-    const __global float* dout, const __global float* qkv, const __global float* out, const __global float* logsumexp,
-    const __global uchar* mask, __global float* dqkv, __global float* delta_out, float scale, int tokens, int heads,
-    int leading, int accumulate) {
+    const __global stored* dout, const __global stored* qkv, const __global stored* out,
+    const __global float* logsumexp, const __global uchar* mask, __global stored* dqkv, __global float* delta_out,
+    float scale, int tokens, int heads, int leading, int accumulate) {
   __local float key[TILE * HEAD_DIM], value[TILE * HEAD_DIM];
   float q[HEAD_DIM], g[HEAD_DIM], dq[HEAD_DIM];
   const Item item = this_item(tokens, heads);
@@ -120,7 +123,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backw
   load_row(g, dout + out_start, 1.0f);
   clear_row(dq);
   float delta = 0.0f;
-  for (int d = 0; d < HEAD_DIM; ++d) delta = vitcl_fma(g[d], out[out_start + d], delta);
+  for (int d = 0; d < HEAD_DIM; ++d) delta = vitcl_fma(g[d], vitcl_load(out, out_start + d), delta);
   if (item.writes) delta_out[statistic] = delta;
   // A masked query's probabilities are all 0.
   const float lse = visible(mask, item.image, item.token, tokens, leading) ? logsumexp[statistic] : INFINITY;
@@ -140,8 +143,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backw
 }
 
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backward_key(
-    const __global float* dout, const __global float* qkv, const __global float* logsumexp, const __global float* delta,
-    const __global uchar* mask, __global float* dqkv, float scale, int tokens, int heads, int leading, int accumulate) {
+    const __global stored* dout, const __global stored* qkv, const __global float* logsumexp,
+    const __global float* delta, const __global uchar* mask, __global stored* dqkv, float scale, int tokens, int heads,
+    int leading, int accumulate) {
   __local float query[TILE * HEAD_DIM], g[TILE * HEAD_DIM];
   float k[HEAD_DIM], v[HEAD_DIM], dk[HEAD_DIM], dv[HEAD_DIM];
   const Item item = this_item(tokens, heads);

@@ -1,6 +1,9 @@
 // Bias rows for a product that has no epilogue of its own, and bias gradients: sums over the rows of a row-major matrix
 // of rows x columns, in an order that depends on the sizes alone.
+//
+// STORAGE_BITS: see common/storage.h
 
+#include "common/storage.h"
 #include "common/types.h"
 
 // Every row of y becomes the bias. Global size: (columns, rows).
@@ -10,12 +13,12 @@ __kernel void bias_rows(const __global float* restrict bias, __global float* res
 
 // target[block][column] (+)= the sum of rows_per_block rows. Global size: (columns, blocks). Run once over the matrix
 // and once over the blocks' sums.
-__kernel void column_sums(const __global float* restrict source, __global float* restrict target, int rows,
+__kernel void column_sums(const __global stored* restrict source, __global float* restrict target, int rows,
                           int rows_per_block, int accumulate) {
   const size_t columns = get_global_size(0), column = get_global_id(0);
   const int begin = (int)get_global_id(1) * rows_per_block, end = min(begin + rows_per_block, rows);
   float sum = 0.0f;
-  for (int row = begin; row < end; ++row) sum += source[row * columns + column];
+  for (int row = begin; row < end; ++row) sum += vitcl_load(source, row * columns + column);
   const size_t at = get_global_id(1) * columns + column;
   target[at] = accumulate ? sum + target[at] : sum;
 }

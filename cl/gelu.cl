@@ -1,6 +1,6 @@
 // The exact GELU, y = x Phi(x), elementwise.
 //
-// WIDTH: see common/flat.h
+// WIDTH, STORAGE_BITS: see common/flat.h
 #ifndef WIDTH
 #error "gelu.cl needs WIDTH"
 #endif
@@ -15,14 +15,14 @@
 #define GELU_DERIVATIVE vitcl_gelu_derivative
 #endif
 
-__kernel void gelu_forward(const __global float* x, __global float* y, ulong n, ulong chunk) {
-  VITCL_FOR_EACH(i, n, chunk) { vitcl_store_flat(GELU(vitcl_load_flat(x, i, n)), y, i, n); }
+__kernel void gelu_forward(const __global stored* x, __global stored* y, ulong n, ulong chunk) {
+  VITCL_FOR_EACH(i, n, chunk) { vitcl_store_stored(GELU(vitcl_load_stored(x, i, n)), y, i, n); }
 }
 
-__kernel void gelu_backward(const __global float* dy, const __global float* x, __global float* dx, int accumulate,
+__kernel void gelu_backward(const __global stored* dy, const __global stored* x, __global stored* dx, int accumulate,
                             ulong n, ulong chunk) {
   VITCL_FOR_EACH(i, n, chunk) {
-    const floatW d = vitcl_load_flat(dy, i, n) * GELU_DERIVATIVE(vitcl_load_flat(x, i, n));
-    vitcl_store_gradient(d, dx, i, n, accumulate);
+    const floatW d = vitcl_load_stored(dy, i, n) * GELU_DERIVATIVE(vitcl_load_stored(x, i, n));
+    vitcl_store_stored_gradient(d, dx, i, n, accumulate);
   }
 }

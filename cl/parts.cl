@@ -1,6 +1,6 @@
 // Gradients of a batch in parts: samples that no buffer can start at, and the sum over the parts.
 //
-// WIDTH: see common/flat.h
+// WIDTH, STORAGE_BITS: see common/flat.h
 #ifndef WIDTH
 #error "parts.cl needs WIDTH"
 #endif
@@ -8,10 +8,10 @@
 #include "common/parts.h"
 
 // target[target_first + i] = source[source_first + i] for i < n.
-__kernel void copy_range(const __global float* source, ulong source_first, __global float* target, ulong target_first,
+__kernel void copy_range(const __global stored* source, ulong source_first, __global stored* target, ulong target_first,
                          ulong n, ulong chunk) {
   VITCL_FOR_EACH(i, n, chunk) {
-    vitcl_store_flat(vitcl_load_flat(source + source_first, i, n), target + target_first, i, n);
+    vitcl_store_stored(vitcl_load_stored(source + source_first, i, n), target + target_first, i, n);
   }
 }
 

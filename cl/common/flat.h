@@ -1,10 +1,11 @@
 // Elementwise kernels in two shapes from one source. No kernels here.
 //
 // WIDTH: floats a work-item takes at once. 16: it works through `chunk` consecutive elements, a multiple of 16 (CPU
-// devices). 1: it takes one element (the others).
+// devices). 1: it takes one element (the others), of STORAGE_BITS where the kernel says `stored` (common/storage.h).
 #ifndef VITCL_COMMON_FLAT_H
 #define VITCL_COMMON_FLAT_H
 
+#include "common/storage.h"
 #include "common/types.h"
 
 // VITCL_FOR_EACH(i, n, chunk): i runs over the work-item's share of 0 .. n - 1, along dimension 0.
@@ -44,6 +45,21 @@ static inline void vitcl_store_flat(floatW value, __global float* target, ulong 
 // The same for a gradient: added to what is there, or in its place.
 static inline void vitcl_store_gradient(floatW value, __global float* target, ulong i, ulong n, int accumulate) {
   vitcl_store_flat(accumulate ? vitcl_load_flat(target, i, n) + value : value, target, i, n);
+}
+
+// The same three for activations.
+#if STORAGE_BITS == 32
+#define vitcl_load_stored vitcl_load_flat
+#define vitcl_store_stored vitcl_store_flat
+#elif WIDTH == 1
+#define vitcl_load_stored(source, i, n) vitcl_load((source), (i))
+#define vitcl_store_stored(value, target, i, n) vitcl_store((value), (target), (i))
+#else
+#error "common/flat.h: STORAGE_BITS 16 goes with WIDTH 1"
+#endif
+static inline void vitcl_store_stored_gradient(floatW value, __global stored* target, ulong i, ulong n,
+                                               int accumulate) {
+  vitcl_store_stored(accumulate ? vitcl_load_stored(target, i, n) + value : value, target, i, n);
 }
 
 #endif

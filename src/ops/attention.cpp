@@ -6,6 +6,7 @@
 #include <array>
 
 #include "checks.hpp"
+#include "launch.hpp"
 #include "vitcl/ops/implementation.hpp"
 
 namespace vitcl::ops {
@@ -16,17 +17,17 @@ constexpr std::array<std::string_view, 3> names = {"head_lanes", "lanes", "work_
 
 size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
 
-std::optional<std::string> refuse_lanes(const DeviceCaps& caps) {
+std::optional<std::string> refuse_lanes(const DeviceCaps& caps, const AttentionShape& shape) {
   if (caps.type != DeviceType::cpu) return "it is for CPU devices";
   if (caps.small_kernels_only) return "the device's compiler can't digest its kernels";
-  return std::nullopt;
+  return refuse_half(shape.storage);
 }
 
 // Beyond this size the keys, values and their gradients of LANES heads leave the caches (measured:
 // docs/performance.md). Loops over a head are unrolled: with 128 Intel's compiler takes more than 8 minutes and 1.7 GB.
 std::optional<std::string> refuse_head_lanes(const DeviceCaps& caps, const AttentionShape& shape) {
   constexpr size_t most = 448, largest_head = 64;
-  if (auto reason = refuse_lanes(caps)) return reason;
+  if (auto reason = refuse_lanes(caps, shape)) return reason;
   if (shape.head_dim > largest_head) {
     return fmt::format("the head size {} is more than {}", shape.head_dim, largest_head);
   }
@@ -35,8 +36,8 @@ std::optional<std::string> refuse_head_lanes(const DeviceCaps& caps, const Atten
 }
 
 const std::string& choose(Device& device, const AttentionShape& shape) {
-  const auto key = fmt::format("{}x{}x{}x{}", shape.batch, shape.tokens, shape.heads, shape.head_dim);
-  return choose_implementation(device, {std::string(op), key},
+  const auto sizes = fmt::format("{}x{}x{}x{}", shape.batch, shape.tokens, shape.heads, shape.head_dim);
+  return choose_implementation(device, {std::string(op), shape_name(sizes, shape.storage)},
                                [&] { return attention_candidates(device.caps(), shape); });
 }
 
@@ -95,10 +96,12 @@ class Attention {
                     .define("HEAD_DIM", to_int(op, "the head size", shape_.head_dim))
                     .define("MASKED", mask_ == nullptr ? 0 : 1);
     if (name_ == "work_group") {
-      return queue_.device().kernel("attention", entry,
-                                    std::move(spec)
-                                        .define("GROUP", static_cast<int64_t>(group_size(caps, shape_.tokens)))
-                                        .define("TILE", static_cast<int64_t>(tile_rows(caps, shape_))));
+      return queue_.device().kernel(
+          "attention", entry,
+          with_storage(std::move(spec)
+                           .define("GROUP", static_cast<int64_t>(group_size(caps, shape_.tokens)))
+                           .define("TILE", static_cast<int64_t>(tile_rows(caps, shape_))),
+                       shape_.storage));
     }
     if (name_ == "lanes") {
       // As many products as registers hold beside their factors: 16 registers of 8 floats, or 32 of 16.
@@ -115,7 +118,7 @@ class Attention {
   LaunchShape launch_shape(double products, double moved) const {
     const double elements = static_cast<double>(pairs() * shape_.tokens * shape_.head_dim);
     const double flops = 2 * products * elements * static_cast<double>(shape_.tokens);
-    const double bytes = sizeof(float) * moved * elements;
+    const double bytes = static_cast<double>(size_of(shape_.storage)) * moved * elements;
     if (name_ == "work_group") {
       const size_t group = group_size(queue_.device().caps(), shape_.tokens);
       return {{pairs() * divide_up(shape_.tokens, group) * group}, {group}, flops, bytes};
@@ -148,10 +151,10 @@ Checked check(const Tensor& qkv, const Tensor& out, const Tensor& logsumexp, con
     throw ShapeError(fmt::format("[{}] qkv is {} but its last axis must be 3 x heads x head size for {} heads", op,
                                  qkv.shape().to_string(), options.heads));
   }
-  expect_shape(op, "qkv", qkv, qkv.shape(), "to be computed with");
-  expect_shape(op, "out", out, {batch, tokens, dim}, "to fit qkv");
+  const DType storage = storage_of(op, "qkv", qkv);
+  expect_shape(op, "out", out, {batch, tokens, dim}, "to fit qkv", storage);
   expect_shape(op, "logsumexp", logsumexp, {batch, options.heads, tokens}, "to fit qkv");
-  Checked checked{{batch, tokens, options.heads, dim / options.heads}, tokens, nullptr};
+  Checked checked{{batch, tokens, options.heads, dim / options.heads, storage}, tokens, nullptr};
   if (options.mask == nullptr) return checked;
   const Shape& mask = options.mask->shape();
   if (mask.rank() != 2 || mask[0] != batch || mask[1] > tokens || options.mask->dtype() != DType::u8) {
@@ -167,7 +170,7 @@ Checked check(const Tensor& qkv, const Tensor& out, const Tensor& logsumexp, con
 
 std::vector<Candidate> attention_candidates(const DeviceCaps& caps, const AttentionShape& shape) {
   return {{std::string(names[0]), refuse_head_lanes(caps, shape)},
-          {std::string(names[1]), refuse_lanes(caps)},
+          {std::string(names[1]), refuse_lanes(caps, shape)},
           {std::string(names[2]), std::nullopt}};
 }
 
@@ -195,8 +198,8 @@ void attention_backward(Queue& queue, const Tensor& dout, const Tensor& qkv, con
                         const AttentionOptions& options, GradMode mode, const Tensor& dqkv, const Tensor& workspace) {
   const Checked checked = check(qkv, out, logsumexp, options);
   const AttentionShape& shape = checked.shape;
-  expect_shape(op, "dout", dout, out.shape(), "like out");
-  expect_shape(op, "dqkv", dqkv, qkv.shape(), "like qkv");
+  expect_shape(op, "dout", dout, out.shape(), "like out", shape.storage);
+  expect_shape(op, "dqkv", dqkv, qkv.shape(), "like qkv", shape.storage);
   expect_bytes(op, "workspace", workspace, attention_workspace_bytes(shape.batch, shape.tokens, shape.heads));
   const Attention attention(queue, shape, checked.leading, checked.mask);
   const Buffer mask = attention.mask_or(qkv);

@@ -34,6 +34,13 @@ inline void expect_shape(std::string_view op, std::string_view name, const Tenso
                                to_string(tensor.dtype()), wanted.to_string(), to_string(dtype), reason));
 }
 
+/// What the activations in `tensor` are kept in: f32, or f16.
+inline DType storage_of(std::string_view op, std::string_view name, const Tensor& tensor) {
+  if (tensor.dtype() == DType::f32 || tensor.dtype() == DType::f16) return tensor.dtype();
+  throw ShapeError(fmt::format("[{}] {} is {} {} but must be f32 or f16", op, name, tensor.shape().to_string(),
+                               to_string(tensor.dtype())));
+}
+
 /// `tensor`, of any shape, has room for `bytes`: scratch memory.
 inline void expect_bytes(std::string_view op, std::string_view name, const Tensor& tensor, size_t bytes) {
   if (tensor.bytes() >= bytes) return;

@@ -21,10 +21,11 @@ struct RowLaunch {
 }  // namespace
 
 void cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, float smoothing, const Tensor& loss,
-                   const Tensor& correct, const Tensor* dlogits, size_t mean_over) {
+                   const Tensor& correct, const Tensor* dlogits, size_t mean_over, float loss_scale) {
   constexpr std::string_view op = "cross_entropy";
   expect_rank(op, "logits", logits, 2);
   const size_t batch = logits.shape()[0], classes = logits.shape()[1];
+  expect_shape(op, "logits", logits, logits.shape(), "to be compared");
   expect_shape(op, "labels", labels, {batch}, "to fit logits", DType::i32);
   expect_shape(op, "loss", loss, {batch}, "to fit logits");
   expect_shape(op, "correct", correct, {batch}, "to fit logits", DType::i32);
@@ -36,12 +37,13 @@ void cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, flo
   launch.shape.bytes = 4 * (1 + has_gradient) * elements;
   queue.launch(queue.device().kernel("cross_entropy", "cross_entropy", launch.spec()), launch.shape, logits, labels,
                smoothing, loss, correct, has_gradient, dlogits != nullptr ? *dlogits : loss,
-               to_int(op, "the classes", classes), static_cast<float>(mean_over == 0 ? batch : mean_over));
+               to_int(op, "the classes", classes), static_cast<float>(mean_over == 0 ? batch : mean_over) / loss_scale);
 }
 
 void softmax(Queue& queue, const Tensor& logits, const Tensor& probabilities) {
   constexpr std::string_view op = "softmax";
   expect_rank(op, "logits", logits, 2);
+  expect_shape(op, "logits", logits, logits.shape(), "to be compared");
   expect_shape(op, "probabilities", probabilities, logits.shape(), "like logits");
   RowLaunch launch(op, queue.device(), logits.shape());
   const auto elements = static_cast<double>(logits.elements());

@@ -174,7 +174,7 @@ Shape block_parameter_shape(const EncoderBlockShape& s, BlockParameter parameter
 }
 
 std::optional<std::string> refuse_encoder_block(const DeviceCaps& caps, const EncoderBlockShape& s) {
-  const AttentionShape attention{s.batch, s.tokens, s.heads, s.dim / s.heads};
+  const AttentionShape attention{s.batch, s.tokens, s.heads, s.dim / s.heads, s.storage};
   const Candidate head_lanes = attention_candidates(caps, attention).front();
   if (head_lanes.refusal) return fmt::format("its attention can't be head_lanes: {}", *head_lanes.refusal);
   return std::nullopt;

@@ -8,6 +8,7 @@
 
 #include "checks.hpp"
 #include "gemm_register_tile.hpp"
+#include "launch.hpp"
 #include "vitcl/backend/gemm.hpp"
 #include "vitcl/ops/implementation.hpp"
 
@@ -20,15 +21,15 @@ double flops(const GemmShape& s) {
   return 2 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
 }
 
-double bytes(const GemmShape& s) {
-  return sizeof(float) *
-         (static_cast<double>(s.m * s.k) + static_cast<double>(s.k * s.n) + static_cast<double>(s.m * s.n));
+double bytes(const GemmShape& s, const GemmTypes& types) {
+  return static_cast<double>(size_of(types.a) * s.m * s.k + size_of(types.b) * s.k * s.n +
+                             size_of(types.c) * s.m * s.n);
 }
 
-std::optional<std::string> refuse_register_tiles(const DeviceCaps& caps) {
+std::optional<std::string> refuse_register_tiles(const DeviceCaps& caps, DType storage = DType::f32) {
   if (caps.type == DeviceType::gpu) return "it is made for vector registers that a GPU's work-item does not have";
   if (caps.small_kernels_only) return "the device's compiler can't digest large unrolled kernels";
-  return {};
+  return refuse_half(storage);
 }
 
 void run_clblast(Queue& queue, const GemmShape& s, const Buffer& a, const Buffer& b, const Buffer* bias, GradMode mode,
@@ -63,11 +64,14 @@ size_t local_tile_side(const DeviceCaps& caps) {
 }
 
 void run_local_tile(Queue& queue, const GemmShape& s, const Buffer& a, const Buffer& b, const Buffer* bias,
-                    GradMode mode, const Buffer& c) {
+                    GradMode mode, const Buffer& c, const GemmTypes& types) {
   const size_t side = local_tile_side(queue.device().caps());
-  const auto kernel = queue.device().kernel("gemm_local_tile", "gemm_local_tile",
-                                            KernelSpec().define("TILE", static_cast<int64_t>(side)));
-  const LaunchShape launch{{align_up(s.n, side), align_up(s.m, side)}, {side, side}, flops(s), bytes(s)};
+  KernelSpec spec = KernelSpec().define("TILE", static_cast<int64_t>(side));
+  for (const auto& [macro, type] : {std::pair("A_BITS", types.a), {"B_BITS", types.b}, {"C_BITS", types.c}}) {
+    spec = with_storage(std::exchange(spec, {}), type, macro);
+  }
+  const auto kernel = queue.device().kernel("gemm_local_tile", "gemm_local_tile", spec);
+  const LaunchShape launch{{align_up(s.n, side), align_up(s.m, side)}, {side, side}, flops(s), bytes(s, types)};
   const auto flag = [](bool value) { return int32_t{value}; };
   queue.launch(kernel, launch, a, b, bias == nullptr ? b : *bias, c, to_int("gemm", "m", s.m), to_int("gemm", "n", s.n),
                to_int("gemm", "k", s.k), flag(s.form == GemmForm::tn), flag(s.form == GemmForm::nt),
@@ -76,9 +80,9 @@ void run_local_tile(Queue& queue, const GemmShape& s, const Buffer& a, const Buf
 
 }  // namespace
 
-std::vector<Candidate> gemm_candidates(const DeviceCaps& caps) {
-  std::vector<Candidate> candidates = register_tile_candidates(caps, refuse_register_tiles(caps));
-  const Candidate library{std::string(clblast), {}}, plain{std::string(local_tile), {}};
+std::vector<Candidate> gemm_candidates(const DeviceCaps& caps, DType storage) {
+  std::vector<Candidate> candidates = register_tile_candidates(caps, refuse_register_tiles(caps, storage));
+  const Candidate library{std::string(clblast), refuse_half(storage)}, plain{std::string(local_tile), {}};
   if (caps.type == DeviceType::cpu) {
     candidates.insert(candidates.end(), {plain, library});
   } else {
@@ -97,14 +101,15 @@ size_t gemm_workspace_bytes(const DeviceCaps& caps, const GemmShape& shape) {
 }
 
 void gemm(Queue& queue, const GemmShape& shape, const Buffer& a, const Buffer& b, const Buffer* bias, GradMode mode,
-          const Buffer& c, const Buffer& workspace) {
+          const Buffer& c, const Buffer& workspace, const GemmTypes& types) {
   Device& device = queue.device();
+  const OpShape key{"gemm", shape_name(to_string(shape), types.storage())};
   const std::string& name =
-      choose_implementation(device, {"gemm", to_string(shape)}, [&] { return gemm_candidates(device.caps()); });
+      choose_implementation(device, key, [&] { return gemm_candidates(device.caps(), types.storage()); });
   const auto* tile = std::ranges::find(register_tiles, name, &RegisterTile::name);
   if (tile != register_tiles.end()) return gemm_register_tile(queue, *tile, shape, a, b, bias, mode, c, workspace);
   if (name == clblast) return run_clblast(queue, shape, a, b, bias, mode, c);
-  run_local_tile(queue, shape, a, b, bias, mode, c);
+  run_local_tile(queue, shape, a, b, bias, mode, c, types);
 }
 
 }  // namespace vitcl::ops

@@ -22,21 +22,26 @@ struct RowSlices {
 
 struct RowLaunch {
   size_t rows, dim, group;  // group 0: a work-item takes whole rows
-  RowLaunch(Queue& queue, const Shape& x) : rows(x.rows()), dim(x.last()), group(0) {
-    if (!takes_whole_rows(op, queue.device(), rows, dim)) group = row_group(queue.device().caps(), dim);
+  DType storage;
+  RowLaunch(Queue& queue, const Tensor& x)
+      : rows(x.shape().rows()), dim(x.shape().last()), group(0), storage(x.dtype()) {
+    if (!takes_whole_rows(op, queue.device(), rows, dim, storage)) group = row_group(queue.device().caps(), dim);
   }
   Kernel kernel(Queue& queue, std::string_view entry) const {
-    return queue.device().kernel(op, entry, KernelSpec().define("GROUP", static_cast<int64_t>(group)));
+    auto spec = with_storage(KernelSpec().define("GROUP", static_cast<int64_t>(group)), storage);
+    return queue.device().kernel(op, entry, spec);
   }
   /// One work-group a row.
   LaunchShape row_shape(double flops, double moved) const {
-    return {{rows * group}, {group}, flops * elements(), 4 * moved * elements()};
+    return {{rows * group}, {group}, flops * elements(), bytes(moved)};
   }
   /// One work-item a slice of rows.
   LaunchShape slice_shape(double flops, double moved) const {
-    return {{RowSlices(rows).count}, {1}, flops * elements(), 4 * moved * elements()};
+    return {{RowSlices(rows).count}, {1}, flops * elements(), bytes(moved)};
   }
   double elements() const { return static_cast<double>(rows * dim); }
+  /// Of so many tensors like x.
+  double bytes(double moved) const { return static_cast<double>(size_of(storage)) * moved * elements(); }
 };
 
 /// x: rows of features, all axes but the innermost flattened.
@@ -61,9 +66,9 @@ void layer_norm_forward(Queue& queue, const Tensor& x, const Tensor& weight, con
   expect_filled(op, "x", x);
   check_features("weight", weight, x.shape());
   check_features("bias", bias, x.shape());
-  expect_shape(op, "y", y, x.shape(), "like x");
+  expect_shape(op, "y", y, x.shape(), "like x", storage_of(op, "x", x));
   check_statistics(x.shape(), mean, rstd);
-  const RowLaunch launch(queue, x.shape());
+  const RowLaunch launch(queue, x);
   const int32_t rows = to_int(op, "the rows", launch.rows), dim = to_int(op, "dim", launch.dim);
   const Kernel kernel = launch.kernel(queue, "layer_norm_forward");
   constexpr double flops = 7, moved = 2;  // an element
@@ -81,13 +86,14 @@ void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const 
                          const Tensor& rstd, GradMode input_mode, const Tensor& dx, GradMode parameter_mode,
                          const Tensor& dweight, const Tensor& dbias, const Tensor& workspace) {
   expect_filled(op, "x", x);
-  expect_shape(op, "dy", dy, x.shape(), "like x");
-  if (dx) expect_shape(op, "dx", dx, x.shape(), "like x");
+  const DType storage = storage_of(op, "x", x);
+  expect_shape(op, "dy", dy, x.shape(), "like x", storage);
+  if (dx) expect_shape(op, "dx", dx, x.shape(), "like x", storage);
   for (const auto& [name, tensor] : {std::pair("weight", &weight), {"dweight", &dweight}, {"dbias", &dbias}}) {
     check_features(name, *tensor, x.shape());
   }
   check_statistics(x.shape(), mean, rstd);
-  const RowLaunch launch(queue, x.shape());
+  const RowLaunch launch(queue, x);
   expect_bytes(op, "workspace", workspace, layer_norm_workspace_bytes(launch.rows, launch.dim));
   const RowSlices slices(launch.rows);
   const int32_t rows = to_int(op, "the rows", launch.rows), dim = to_int(op, "dim", launch.dim);
@@ -104,8 +110,8 @@ void layer_norm_backward(Queue& queue, const Tensor& dy, const Tensor& x, const 
                    rstd, dx, accumulates(input_mode), dim);
     }
     queue.launch(launch.kernel(queue, "layer_norm_partials"),
-                 {{launch.dim, slices.count}, {}, partial_flops * launch.elements(), 8 * launch.elements()}, dy, x,
-                 mean, rstd, workspace, rows, dim, slice);
+                 {{launch.dim, slices.count}, {}, partial_flops * launch.elements(), launch.bytes(2)}, dy, x, mean,
+                 rstd, workspace, rows, dim, slice);
   }
   const auto partials = static_cast<double>(2 * slices.count * launch.dim);
   queue.launch(launch.kernel(queue, "layer_norm_parameters"), {{launch.dim}, {}, partials, 4 * partials}, workspace,

@@ -15,14 +15,16 @@ namespace {
 void expect_features(std::string_view op, std::string_view name, const Tensor& tensor, size_t features,
                      std::string_view reason) {
   expect_filled(op, name, tensor);
-  if (tensor.shape().last() == features && tensor.dtype() == DType::f32) return;
-  throw ShapeError(fmt::format("[{}] {} is {} {} but its last axis must be {} f32 {}", op, name,
-                               tensor.shape().to_string(), to_string(tensor.dtype()), features, reason));
+  storage_of(op, name, tensor);
+  if (tensor.shape().last() == features) return;
+  throw ShapeError(fmt::format("[{}] {} is {} but its last axis must be {} {}", op, name, tensor.shape().to_string(),
+                               features, reason));
 }
 
 // x (rows, in), w (out, in) and y (rows, out), or their gradients, fit together.
 GemmShape expect_linear(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& y) {
   expect_rank(op, "w", w, 2);
+  expect_shape(op, "w", w, w.shape(), "as all parameters");
   const size_t out = w.shape()[0], in = w.shape()[1];
   expect_features(op, "x", x, in, "to fit w");
   expect_features(op, "y", y, out, "to fit w");
@@ -62,13 +64,16 @@ void sum_columns_in_blocks(Queue& queue, const Tensor& dy, GradMode mode, const 
   const size_t columns = db.elements();
   const auto blocks = row_blocks(dy.shape().rows());
   expect_workspace("linear", workspace, blocks.count * columns * sizeof(float));
-  const auto kernel = queue.device().kernel("bias", "column_sums");
+  const auto kernel = [&](DType storage) {
+    return queue.device().kernel("bias", "column_sums", with_storage(KernelSpec(), storage));
+  };
   const auto count = static_cast<double>(dy.elements());
   const int32_t block_count = to_int("linear", "blocks", blocks.count);
-  queue.launch(kernel, {.global = {columns, blocks.count}, .flops = count, .bytes = sizeof(float) * count}, dy,
-               workspace, to_int("linear", "rows", dy.shape().rows()), to_int("linear", "rows", blocks.rows_each),
-               int32_t{0});
-  queue.launch(kernel, {.global = {columns, 1}}, workspace, db, block_count, block_count, accumulates(mode));
+  const LaunchShape launch{{columns, blocks.count}, {}, count, static_cast<double>(dy.bytes())};
+  queue.launch(kernel(dy.dtype()), launch, dy, workspace, to_int("linear", "rows", dy.shape().rows()),
+               to_int("linear", "rows", blocks.rows_each), int32_t{0});
+  queue.launch(kernel(DType::f32), {.global = {columns, 1}}, workspace, db, block_count, block_count,
+               accumulates(mode));
 }
 
 }  // namespace
@@ -86,7 +91,7 @@ void linear_forward(Queue& queue, const Tensor& x, const Tensor& w, const Tensor
   if (bias != nullptr) expect_shape("linear", "bias", *bias, {shape.n}, "to fit w");
   expect_workspace("linear", workspace, gemm_workspace_bytes(queue.device().caps(), shape));
   gemm(queue, shape, x.buffer(), w.buffer(), bias == nullptr ? nullptr : &bias->buffer(), GradMode::overwrite,
-       y.buffer(), workspace.buffer());
+       y.buffer(), workspace.buffer(), {.a = x.dtype(), .c = y.dtype()});
 }
 
 void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& w, GradMode mode, const Tensor& dx,
@@ -94,7 +99,8 @@ void linear_backward_input(Queue& queue, const Tensor& dy, const Tensor& w, Grad
   const GemmShape forward = expect_linear("linear backward", dx, w, dy);
   const GemmShape shape{GemmForm::nn, forward.m, forward.k, forward.n};
   expect_workspace("linear backward", workspace, gemm_workspace_bytes(queue.device().caps(), shape));
-  gemm(queue, shape, dy.buffer(), w.buffer(), nullptr, mode, dx.buffer(), workspace.buffer());
+  gemm(queue, shape, dy.buffer(), w.buffer(), nullptr, mode, dx.buffer(), workspace.buffer(),
+       {.a = dy.dtype(), .c = dx.dtype()});
 }
 
 void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, GradMode mode, const Tensor& dw,
@@ -102,16 +108,18 @@ void linear_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, Gra
   const GemmShape forward = expect_linear("linear backward", x, dw, dy);
   const GemmShape shape{GemmForm::tn, forward.n, forward.k, forward.m};
   expect_workspace("linear backward", workspace, gemm_workspace_bytes(queue.device().caps(), shape));
-  gemm(queue, shape, dy.buffer(), x.buffer(), nullptr, mode, dw.buffer(), workspace.buffer());
+  gemm(queue, shape, dy.buffer(), x.buffer(), nullptr, mode, dw.buffer(), workspace.buffer(),
+       {.a = dy.dtype(), .b = x.dtype()});
 }
 
 void bias_backward(Queue& queue, const Tensor& dy, GradMode mode, const Tensor& db, const Tensor& workspace) {
   expect_filled("linear backward", "dy", dy);
   expect_shape("linear backward", "db", db, {dy.shape().last()}, "to fit dy");
   Device& device = queue.device();
-  const OpShape key{"bias", fmt::format("{}x{}", dy.shape().rows(), dy.shape().last())};
-  if (choose_implementation(device, key, [&] { return vector_or_plain(device.caps(), "vectors", "blocks"); }) ==
-      "vectors") {
+  const DType storage = storage_of("linear backward", "dy", dy);
+  const OpShape key{"bias", shape_name(fmt::format("{}x{}", dy.shape().rows(), dy.shape().last()), storage)};
+  const auto candidates = [&] { return vector_or_plain(device.caps(), "vectors", "blocks", storage); };
+  if (choose_implementation(device, key, candidates) == "vectors") {
     sum_columns_in_vectors(queue, dy, mode, db);
   } else {
     sum_columns_in_blocks(queue, dy, mode, db, workspace);

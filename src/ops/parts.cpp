@@ -11,9 +11,9 @@ namespace {
 constexpr std::string_view op = "parts";
 
 void expect_range(std::string_view name, const Tensor& tensor, size_t first, size_t count) {
-  if (size_of(tensor.dtype()) == sizeof(float) && first + count <= tensor.elements()) return;
-  throw ShapeError(fmt::format("[{}] {} is {} {} but must have 4-byte elements, {} of them from number {} on", op, name,
-                               tensor.shape().to_string(), to_string(tensor.dtype()), count, first));
+  if (tensor.dtype() != DType::u8 && first + count <= tensor.elements()) return;
+  throw ShapeError(fmt::format("[{}] {} is {} {} but must have {} elements of f32, i32 or f16 from number {} on", op,
+                               name, tensor.shape().to_string(), to_string(tensor.dtype()), count, first));
 }
 
 }  // namespace
@@ -32,10 +32,11 @@ void copy_range(Queue& queue, const Tensor& source, size_t source_first, const T
                 size_t count) {
   expect_range("source", source, source_first, count);
   expect_range("target", target, target_first, count);
-  const auto split = split_elements(op, queue.device(), count);
-  queue.launch(queue.device().kernel(op, "copy_range", split.spec()),
-               {split.global, split.local, 0, 8 * static_cast<double>(count)}, source, uint64_t{source_first}, target,
-               uint64_t{target_first}, uint64_t{count}, split.chunk);
+  expect_shape(op, "target", target, target.shape(), "like source", source.dtype());
+  const auto split = split_elements(op, queue.device(), count, 1, 1, source.dtype());
+  const auto bytes = static_cast<double>(2 * count * size_of(source.dtype()));
+  queue.launch(queue.device().kernel(op, "copy_range", split.spec()), {split.global, split.local, 0, bytes}, source,
+               uint64_t{source_first}, target, uint64_t{target_first}, uint64_t{count}, split.chunk);
 }
 
 void sum_parts(Queue& queue, const Tensor& rows, GradMode mode, const Tensor& target) {

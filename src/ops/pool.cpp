@@ -11,21 +11,23 @@ constexpr std::string_view op = "pool";
 /// A launch over the features (dimension 0) of every image (dimension 1).
 struct PoolLaunch {
   size_t batch, tokens, dim;
+  DType storage;
   ElementSplit split;
 
   PoolLaunch(Queue& queue, std::string_view tokens_name, const Tensor& tokens_, std::string_view pooled_name,
              const Tensor& pooled)
-      : batch(0), tokens(0), dim(0), split() {
+      : batch(0), tokens(0), dim(0), storage(storage_of(op, tokens_name, tokens_)), split() {
     expect_rank(op, tokens_name, tokens_, 3);
     batch = tokens_.shape()[0];
     tokens = tokens_.shape()[1];
     dim = tokens_.shape()[2];
-    expect_shape(op, pooled_name, pooled, {batch, dim}, fmt::format("to fit {}", tokens_name));
-    split = split_elements(op, queue.device(), dim, batch);
+    expect_shape(op, pooled_name, pooled, {batch, dim}, fmt::format("to fit {}", tokens_name), storage);
+    split = split_elements(op, queue.device(), dim, batch, 1, storage);
   }
   LaunchShape shape(double tokens_moved) const {
     const auto elements = static_cast<double>(batch * dim);
-    return {split.global, split.local, tokens_moved * elements, 4 * (tokens_moved + 1) * elements};
+    return {split.global, split.local, tokens_moved * elements,
+            static_cast<double>(size_of(storage)) * (tokens_moved + 1) * elements};
   }
 };
 

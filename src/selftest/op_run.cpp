@@ -4,10 +4,15 @@
 
 #include <cstdint>
 
+#include "vitcl/tensor/half.hpp"
+
 namespace vitcl::selftest {
 namespace {
 
+bool is_real(DType dtype) { return dtype == DType::f32 || dtype == DType::f16; }
+
 double rounded_to(DType dtype, double value) {
+  if (dtype == DType::f16) return from_half(to_half(static_cast<float>(value)));
   return dtype == DType::f32 ? static_cast<double>(static_cast<float>(value)) : value;
 }
 
@@ -34,7 +39,7 @@ ops::GradMode mode_of(const Field& field, GradModes modes) {
 }
 
 std::vector<double> fill_values(const Field& field, FillStyle style) {
-  const bool whole = is_gradient(field.role) || (style == FillStyle::integers && field.dtype == DType::f32);
+  const bool whole = is_gradient(field.role) || (style == FillStyle::integers && is_real(field.dtype));
   const Fill fill = whole ? integers(-4, 4) : field.fill;
   SplitMix random(field.name + field.shape.to_string());
   std::vector<double> values(field.shape.elements());
@@ -85,6 +90,7 @@ void OpRun::upload_values(const Field& field, const std::vector<double>& values)
   const Tensor& tensor = tensors_[field.name];
   switch (field.dtype) {
     case DType::f32:
+    case DType::f16:
       return upload_as<float>(queue(), values, tensor);
     case DType::i32:
       return upload_as<int32_t>(queue(), values, tensor);
@@ -97,6 +103,7 @@ std::vector<double> OpRun::download(const Field& field) const {
   const Tensor& tensor = tensors_[field.name];
   switch (field.dtype) {
     case DType::f32:
+    case DType::f16:
       return download_as<float>(device_.queue(), tensor);
     case DType::i32:
       return download_as<int32_t>(device_.queue(), tensor);

@@ -12,9 +12,10 @@ namespace vitcl::ops {
 /// Softmax cross-entropy with label smoothing (Szegedy et al. 2015; PyTorch's definition: the target is
 /// (1 - smoothing) one_hot + smoothing / classes), in one pass: losses, hits, and dlogits, the gradient of their mean,
 /// or of their sum over `mean_over` where that is not 0: their part in the mean of a larger batch. `dlogits` may be
-/// null. A label out of range gives a NaN loss and touches no other memory.
+/// null; it is multiplied by `loss_scale`, a power of two. A label out of range gives a NaN loss and touches no other
+/// memory.
 void cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, float smoothing, const Tensor& loss,
-                   const Tensor& correct, const Tensor* dlogits, size_t mean_over = 0);
+                   const Tensor& correct, const Tensor* dlogits, size_t mean_over = 0, float loss_scale = 1);
 
 /// The probabilities of each row of logits.
 void softmax(Queue& queue, const Tensor& logits, const Tensor& probabilities);

@@ -18,7 +18,8 @@ namespace vitcl::ops {
 struct EncoderBlockShape {
   size_t batch, tokens, queries, heads, dim, mlp_dim;
   bool qkv_bias = false;
-  size_t parts = 0;  ///< in which the parameters' gradients are summed (ops/parts.hpp); 0: by the batch alone
+  size_t parts = 0;            ///< in which the parameters' gradients are summed (ops/parts.hpp); 0: by the batch alone
+  DType storage = DType::f32;  ///< of x and y; f16 is refused
 };
 
 /// The parameters, or their gradients, in this order. qkv_bias is empty where the shape has none.

@@ -9,6 +9,7 @@ namespace vitcl::ops {
 
 // y = x wᵀ + bias and its three gradients. Leading axes of x and y are flattened into `rows`.
 //   x, dx: (rows, in)   w, dw: (out, in)   bias, db: (out)   y, dy: (rows, out)
+// x, dx, y and dy may each be f16.
 // The product itself has several implementations (see gemm.hpp); the device and the shape decide.
 
 /// Bytes of scratch that any of the functions below needs at most; 0 is possible. The tensor passed as `workspace` must

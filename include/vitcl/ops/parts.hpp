@@ -12,8 +12,8 @@ namespace vitcl::ops {
 /// samples are halved, and their halves again; of two halves the first is the smaller.
 size_t part_begin(size_t samples, size_t part, size_t parts);
 
-/// `count` f32 or i32 elements of source from `source_first` on, to target from `target_first` on: where a Buffer's
-/// slice can't start. Throws ShapeError where either ends before.
+/// `count` f32, i32 or f16 elements of source from `source_first` on, to target from `target_first` on: where a
+/// Buffer's slice can't start. Throws ShapeError where either ends before.
 void copy_range(Queue& queue, const Tensor& source, size_t source_first, const Tensor& target, size_t target_first,
                 size_t count);
 
