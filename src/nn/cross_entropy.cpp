@@ -26,7 +26,7 @@ LayerPlan CrossEntropy::plan(const DeviceCaps&, const std::vector<Shape>& inputs
 
 void CrossEntropy::forward(Queue& queue, const ForwardArgs& args) const {
   ops::cross_entropy(queue, args.inputs[0], args.inputs[1], label_smoothing_, args.output, args.saved[0],
-                     &args.saved[1], mean_over_);
+                     &args.saved[1], mean_over_, args.loss_scale);
 }
 
 // Forward has already computed the gradient of the mean loss.

@@ -139,8 +139,8 @@ std::shared_ptr<const EncoderBlock> block_layer(const Graph& graph, const Block&
   return std::make_shared<const EncoderBlock>(std::move(config));
 }
 
-Graph fuse_blocks(const Graph& graph, const DeviceCaps& caps) {
-  const Schedule schedule = make_schedule(graph, caps, 1, {.mode = Mode::inference});
+Graph fuse_blocks(const Graph& graph, const DeviceCaps& caps, Precision precision) {
+  const Schedule schedule = make_schedule(graph, caps, 1, {.mode = Mode::inference, .precision = precision});
   const BlockFinder finder(graph);
   std::map<size_t, Block> blocks;  // by their last node
   std::vector<bool> inside(graph.nodes().size());
@@ -148,7 +148,8 @@ Graph fuse_blocks(const Graph& graph, const DeviceCaps& caps) {
     const auto block = finder.ending_at(i);
     std::vector<std::string> names;
     if (!block) continue;
-    const auto shape = block_layer(graph, *block, names)->shape(schedule.nodes[block->x].shape);
+    auto shape = block_layer(graph, *block, names)->shape(schedule.nodes[block->x].shape);
+    shape.storage = schedule.nodes[block->x].dtype;
     if (ops::refuse_encoder_block(caps, shape)) continue;
     blocks.emplace(i, *block);
     for (const size_t node : block->inside()) inside[node] = true;
@@ -234,10 +235,12 @@ Graph in_parts(const Graph& graph, size_t parts) {
 
 }  // namespace
 
-Graph fuse(const Graph& graph, const DeviceCaps& caps) { return leave_out_unread_rows(fuse_blocks(graph, caps)); }
+Graph fuse(const Graph& graph, const DeviceCaps& caps, Precision precision) {
+  return leave_out_unread_rows(fuse_blocks(graph, caps, precision));
+}
 
 Graph rewritten(const Graph& graph, const DeviceCaps& caps, const PlanOptions& options) {
-  Graph fused = options.fuse ? fuse(graph, caps) : graph;
+  Graph fused = options.fuse ? fuse(graph, caps, options.precision) : graph;
   return options.parts > 0 ? in_parts(fused, options.parts) : fused;
 }
 

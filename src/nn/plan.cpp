@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <tuple>
+#include <bit>
 
 #include "nn/fuse.hpp"
 #include "nn/part_backward.hpp"
 #include "nn/schedule.hpp"
 #include "vitcl/backend/error.hpp"
+#include "vitcl/ops/scale.hpp"
 
 namespace vitcl::nn {
 namespace {
@@ -15,8 +16,8 @@ namespace {
 /// Turns a schedule into tensors and records the launches.
 class Recorder {
  public:
-  Recorder(const Graph& graph, const Schedule& schedule, Parameters& parameters, Device& device)
-      : graph_(graph), schedule_(schedule), parameters_(parameters) {
+  Recorder(const Graph& graph, const Schedule& schedule, Parameters& parameters, Device& device, float loss_scale)
+      : graph_(graph), schedule_(schedule), parameters_(parameters), loss_scale_(loss_scale) {
     const Buffer arena = device.allocate(schedule.memory.total);
     for (size_t i = 0; i < schedule.slots.size(); ++i) {
       memory_.push_back(arena.slice(schedule.memory.offsets[i], schedule.slots[i].bytes));
@@ -28,7 +29,11 @@ class Recorder {
     }
   }
 
+  // What gradients are added to is scaled as they are, and back with them.
   void record(Queue& queue, GradMode parameter_mode) const {
+    if (loss_scale_ != 1 && parameter_mode == GradMode::accumulate) {
+      ops::scale(queue, parameters_.gradients(), loss_scale_);
+    }
     for (const Step& step : schedule_.steps) {
       if (step.pass == Pass::backward) {
         backward(queue, step, parameter_mode);
@@ -36,6 +41,7 @@ class Recorder {
         forward(queue, step);
       }
     }
+    if (loss_scale_ != 1) ops::scale(queue, parameters_.gradients(), 1 / loss_scale_);
   }
 
   const Tensor& value(size_t i) const { return forward_[i].value; }
@@ -49,12 +55,17 @@ class Recorder {
   };
 
   Tensor new_input(size_t i, Device& device) const {
-    return Tensor::empty(device, schedule_.nodes[i].shape, graph_.nodes()[i].dtype);
+    return Tensor::empty(device, schedule_.nodes[i].shape, schedule_.nodes[i].dtype);
+  }
+
+  /// A node's output, or its gradient.
+  Tensor like_output(size_t i, Slot slot) const {
+    return {memory_[slot], schedule_.nodes[i].shape, schedule_.nodes[i].dtype};
   }
 
   NodeTensors results(size_t i, const Results& slots, const Tensor& input) const {
-    const auto& [shape, plan] = std::tie(schedule_.nodes[i].shape, schedule_.nodes[i].plan);
-    NodeTensors tensors{slots.value ? Tensor(memory_[*slots.value], shape) : input, {}};
+    const LayerPlan& plan = schedule_.nodes[i].plan;
+    NodeTensors tensors{slots.value ? like_output(i, *slots.value) : input, {}};
     for (size_t k = 0; k < slots.saved.size(); ++k) {
       tensors.saved.emplace_back(memory_[slots.saved[k]], plan.saved[k].shape, plan.saved[k].dtype);
     }
@@ -69,6 +80,7 @@ class Recorder {
     args.output = nodes[step.node].value;
     args.saved = nodes[step.node].saved;
     args.workspace = workspace(step);
+    args.loss_scale = loss_scale_;
     graph_.nodes()[step.node].layer->forward(queue, args);
   }
 
@@ -81,11 +93,10 @@ class Recorder {
     args.output = backward_[step.node].value;
     args.saved = backward_[step.node].saved;
     args.workspace = workspace(step);
-    if (scheduled.gradient) args.output_gradient = Tensor(memory_[*scheduled.gradient], scheduled.shape);
+    if (scheduled.gradient) args.output_gradient = like_output(step.node, *scheduled.gradient);
     for (size_t k = 0; k < scheduled.input_gradients.size(); ++k) {
       const auto& gradient = scheduled.input_gradients[k];
-      const auto& shape = schedule_.nodes[node.inputs[k]].shape;
-      args.input_gradients.push_back(gradient.slot ? Tensor(memory_[*gradient.slot], shape) : Tensor());
+      args.input_gradients.push_back(gradient.slot ? like_output(node.inputs[k], *gradient.slot) : Tensor());
       args.input_modes.push_back(gradient.mode);
     }
     args.parameter_gradients = parameter_tensors(step.node, true);
@@ -126,9 +137,24 @@ class Recorder {
   const Graph& graph_;
   const Schedule& schedule_;
   Parameters& parameters_;
+  float loss_scale_;                             // 1: the loss as it is
   std::vector<Buffer> memory_;                   // of the slots
   std::vector<NodeTensors> forward_, backward_;  // of the nodes: what forward leaves and what backward reads
 };
+
+/// What mixed training multiplies the loss by; 1 otherwise.
+float loss_scale_of(const Graph& graph, size_t batch, const PlanOptions& options) {
+  if (options.precision == Precision::float32 || options.mode == Mode::inference) return 1;
+  return loss_scale(graph.nodes()[*graph.loss()].layer->mean_over(batch));
+}
+
+void check_precision(const DeviceInfo& info, const PlanOptions& options) {
+  if (options.precision == Precision::float32 || info.caps.fp16) return;
+  throw DeviceError(
+      fmt::format("{} ({}) does not have cl_khr_fp16, which mixed precision needs: choose a device beside which "
+                  "`vitcl devices` shows fp16, or --precision float32",
+                  info.name, info.platform));
+}
 
 std::string mebibytes(size_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
@@ -149,14 +175,17 @@ void check_memory(const Graph& plain, const Schedule& schedule, const DeviceInfo
 
 }  // namespace
 
+float loss_scale(size_t samples) { return 1024 * static_cast<float>(std::bit_floor(samples)); }
+
 Plan::Plan(const Graph& plain, Parameters& parameters, Queue& queue, size_t batch, const PlanOptions& options)
     : queue_(&queue), batch_(batch) {
+  check_precision(queue.device().info(), options);
   const Graph graph = rewritten(plain, queue.device().caps(), options);
   const Schedule schedule = make_schedule(graph, queue.device().caps(), batch, options);
   planned_bytes_ = schedule.total_bytes();
   unplanned_bytes_ = schedule.bytes_without_reuse();
   check_memory(plain, schedule, queue.device().info(), batch, options);
-  const Recorder recorder(graph, schedule, parameters, queue.device());
+  const Recorder recorder(graph, schedule, parameters, queue.device(), loss_scale_of(graph, batch, options));
   commands_ = queue.record([&] { recorder.record(queue, options.parameter_mode); });
   for (const auto& [id, name] : graph.kept()) {
     tensors_[name] = recorder.value(id);

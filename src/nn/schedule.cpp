@@ -24,6 +24,7 @@ class Scheduler {
         batch_(batch),
         training_(options.mode == Mode::training),
         parts_(options.parts),
+        storage_(options.precision == Precision::mixed ? DType::f16 : DType::f32),
         cuts_(std::move(cuts)) {
     if (training_ && !graph.loss()) throw UsageError("[graph] training needs a loss: call Graph::set_loss");
     count_ = graph.nodes().size();
@@ -76,7 +77,8 @@ class Scheduler {
         std::vector<size_t> sizes = node(i).sample_shape.sizes();
         sizes.insert(sizes.begin(), batch_);
         scheduled(i).shape = Shape(std::move(sizes));
-        schedule_.input_bytes += scheduled(i).shape.elements() * size_of(node(i).dtype);
+        scheduled(i).dtype = node(i).dtype;
+        schedule_.input_bytes += output_bytes(scheduled(i));
         continue;
       }
       std::vector<Shape> inputs;
@@ -87,6 +89,8 @@ class Scheduler {
         throw ShapeError(fmt::format("{}: {}", node(i).name, error.what()));
       }
       scheduled(i).shape = scheduled(i).plan.output;
+      const bool read_by_loss = graph_.loss() && std::ranges::count(node(*graph_.loss()).inputs, i) > 0;
+      scheduled(i).dtype = graph_.keeps(i) || read_by_loss ? DType::f32 : storage_;
     }
   }
 
@@ -183,7 +187,7 @@ class Scheduler {
     // A cut's value is written over itself: later segments have read it from there.
     const bool in_place = pass == Pass::again && std::ranges::binary_search(cuts_, i);
     if (in_place) read_value(s.forward);
-    Results results{in_place ? *s.forward.value : new_slot(s.shape.elements() * sizeof(float)), {}};
+    Results results{in_place ? *s.forward.value : new_slot(output_bytes(s)), {}};
     if (saves(i, pass)) {
       for (const auto& saved : s.plan.saved) {
         results.saved.push_back(new_slot(saved.shape.elements() * size_of(saved.dtype)));
@@ -217,7 +221,7 @@ class Scheduler {
       target.gradient = scheduled(from).gradient;
       return {};
     }
-    target.gradient = new_slot(target.shape.elements() * sizeof(float));
+    target.gradient = new_slot(output_bytes(target));
     return {target.gradient, GradMode::overwrite};
   }
 
@@ -227,6 +231,7 @@ class Scheduler {
   bool can_share(size_t to, size_t from) {
     const auto& inputs = node(from).inputs;
     if (!scheduled(from).plan.gradient_passes_through || !scheduled(from).gradient) return false;
+    if (scheduled(to).dtype != scheduled(from).dtype) return false;
     if (std::count(inputs.begin(), inputs.end(), to) > 1) return false;
     std::vector<size_t> sharing{to};
     for (size_t i = 0; i < count_; ++i) {
@@ -249,6 +254,7 @@ class Scheduler {
   size_t batch_, count_ = 0;
   bool training_;
   size_t parts_;
+  DType storage_;  // of what neither the caller nor the loss reads
   std::vector<size_t> cuts_;
   size_t now_ = 0;  // the step at hand, or their number behind the last
   std::vector<std::vector<size_t>> consumers_;

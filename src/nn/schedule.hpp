@@ -28,6 +28,7 @@ struct Results {
 /// One node of a schedule.
 struct ScheduledNode {
   Shape shape;
+  DType dtype = DType::f32;  ///< of the output and its gradient
   LayerPlan plan;
   Results forward;   ///< what forward leaves
   Results backward;  ///< what backward reads: the same, or what a second forward leaves
@@ -65,6 +66,9 @@ struct Schedule {
   double recomputed_flops() const;
   bool fits(const DeviceCaps& caps) const;
 };
+
+/// Bytes of a node's output, and of its gradient.
+inline size_t output_bytes(const ScheduledNode& node) { return node.shape.elements() * size_of(node.dtype); }
 
 /// Throws ShapeError where layers don't fit together, UsageError where training lacks a loss.
 Schedule make_schedule(const Graph& graph, const DeviceCaps& caps, size_t batch, const PlanOptions& options);

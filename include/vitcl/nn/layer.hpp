@@ -63,6 +63,7 @@ struct ForwardArgs {
   Tensor output;
   std::vector<Tensor> saved;
   Tensor workspace;
+  float loss_scale = 1;  ///< what a loss multiplies its gradient by; a power of two
 };
 
 /// Gradients that nobody wants are empty tensors. inputs and output hold values only as LayerPlan asked for.
@@ -89,6 +90,8 @@ class Layer {
   virtual std::vector<ParameterSpec> parameters() const { return {}; }
   /// Throws ShapeError where the inputs don't fit.
   virtual LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const = 0;
+  /// Of a loss: how many samples its gradient is the mean over.
+  virtual size_t mean_over(size_t batch) const { return batch; }
   /// Whether each row of the output depends on the same row of each input alone.
   virtual bool row_wise() const { return false; }
   /// The layer that computes the first row of each sample alone, (B, dim), from the same inputs and parameters; null

@@ -138,6 +138,7 @@ class CrossEntropy final : public Layer {
   /// The gradient is that of the mean over `mean_over` samples, of which the batch may be a part; 0: over the batch.
   explicit CrossEntropy(float label_smoothing = 0, size_t mean_over = 0);
   std::string kind() const override { return "CrossEntropy"; }
+  size_t mean_over(size_t batch) const override { return mean_over_ == 0 ? batch : mean_over_; }
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
   void backward(Queue& queue, const BackwardArgs& args) const override;

@@ -12,6 +12,16 @@ namespace vitcl::nn {
 
 enum class Mode { inference, training };
 
+/// What activations, from layer to layer and from forward to backward, and their gradients are kept in. Everything is
+/// computed in float32. Under `mixed` they are f16, and float32 stay: inputs, kept values and what the loss reads, all
+/// of which must be a Linear's or the loss's own; parameters and their gradients; what layers save besides (norms'
+/// statistics, log-sum-exps).
+enum class Precision { float32, mixed };
+
+/// By what the gradient of a mean loss over `samples` samples is multiplied under Precision::mixed, so that it does not
+/// underflow: 1024 times the largest power of two up to `samples`. docs/precision.md tells why.
+float loss_scale(size_t samples);
+
 /// How a plan runs its graph.
 struct PlanOptions {
   Mode mode = Mode::inference;
@@ -26,6 +36,8 @@ struct PlanOptions {
   /// Sum the parameters' gradients over so many parts of the batch, a power of two, and then in a binary tree over the
   /// parts (ops/parts.hpp): the same bits as plans of the parts alone and the same tree. 0: whatever is fastest.
   size_t parts = 0;
+  /// Mixed training multiplies the loss by loss_scale() and divides the parameters' gradients by it, exactly.
+  Precision precision = Precision::float32;
 };
 
 /// One node of a graph at a batch size, for reports.
@@ -59,7 +71,8 @@ class Plan {
  public:
   /// `parameters` must outlive the plan. In training mode the graph needs a loss, and run() leaves the gradients in
   /// parameters.gradients(), overwritten or accumulated.
-  /// Throws DeviceError with the bytes needed and the batch that would fit where the arena is too large.
+  /// Throws DeviceError with the bytes needed and the batch that would fit where the arena is too large, and where
+  /// mixed precision is asked of a device without cl_khr_fp16.
   Plan(const Graph& plain, Parameters& parameters, Queue& queue, size_t batch, const PlanOptions& options);
 
   size_t batch() const { return batch_; }
