@@ -100,7 +100,8 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   const nn::Graph graph = models::vit_training_graph(model, static_cast<float>(config.smoothing));
   const DeviceCaps caps = caps_of(config.device);
   const auto report = [&](bool recompute, bool fuse) {
-    const nn::PlanOptions plan{.mode = nn::Mode::training, .recompute = recompute, .fuse = fuse};
+    const nn::PlanOptions plan{
+        .mode = nn::Mode::training, .recompute = recompute, .fuse = fuse, .precision = config.precision};
     return nn::report(graph, caps, config.batch_size, plan);
   };
   const Reports reports{report(false, false), report(false, config.fuse), report(true, config.fuse)};
@@ -121,7 +122,7 @@ Command add_model(CLI::App& root) {
   CLI::App* app = root.add_subcommand("model", "Print a model's layers, shapes, parameters, FLOPs and memory");
   using Group = train::OptionGroup;
   options->flags.add(*app, {Group::model, Group::mask});
-  options->flags.add(*app, {"batch-size", "smoothing", "fuse", "device"});
+  options->flags.add(*app, {"batch-size", "smoothing", "fuse", "precision", "device"});
   app->add_flag("--dot", options->dot, "print the graph for Graphviz: vitcl model --dot | dot -Tsvg > model.svg");
   add_config_file(*app, *options);
   add_json(*app, *options);

@@ -124,6 +124,9 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.recompute; }},
     ConfigOption{"fuse", training, "off: run the plain layers, none of them fused and no row left out", false,
                  [](Config& c) -> Value { return &c.fuse; }},
+    ConfigOption{"precision", training,
+                 "mixed: activations and their gradients in 16 bits, computed in float32, on devices with cl_khr_fp16",
+                 false, [](Config& c) -> Value { return &c.precision; }},
     ConfigOption{
         "device", OptionGroup::device,
         "auto, cpu, gpu, accelerator, INDEX, P:D or a name; see `vitcl devices`. train: several, as in pocl,intel",

@@ -33,6 +33,9 @@ constexpr auto names<models::Position> = std::to_array<Name<models::Position>>({
 template <>
 constexpr auto names<Padding> = std::to_array<Name<Padding>>({{Padding::automatic, "auto"}, {Padding::error, "error"}});
 template <>
+constexpr auto names<nn::Precision> = std::to_array<Name<nn::Precision>>({{nn::Precision::float32, "float32"},
+                                                                          {nn::Precision::mixed, "mixed"}});
+template <>
 constexpr auto names<TuneMode> =
     std::to_array<Name<TuneMode>>({{TuneMode::off, "off"}, {TuneMode::load, "load"}, {TuneMode::search, "search"}});
 

@@ -47,8 +47,8 @@ StepProgram& Replica::program(const ShardCut& batch, const TreeNode& node) {
   const auto& [images, share, parts] = key;
   const nn::Graph graph =
       models::vit_training_graph(config_.training_model(), static_cast<float>(config_.smoothing), images);
-  const nn::PlanOptions options{
-      .mode = nn::Mode::training, .recompute = config_.recompute, .fuse = config_.fuse, .parts = parts};
+  nn::PlanOptions options = training_plan(config_);
+  options.parts = parts;
   StepProgram recorded(graph, parameters_, queue_, share, train_, shards_, mask_source(config_), options);
   return programs_.emplace(key, std::move(recorded)).first->second;
 }

@@ -38,6 +38,11 @@ void StepState::write_table(Queue& queue, std::span<const ops::StepEntry> entrie
 void StepState::write_cursor(Queue& queue, size_t step) const { write_int(queue, cursor, step); }
 void StepState::write_epoch(Queue& queue, size_t epoch_number) const { write_int(queue, epoch, epoch_number); }
 
+nn::PlanOptions training_plan(const TrainConfig& config) {
+  return {
+      .mode = nn::Mode::training, .recompute = config.recompute, .fuse = config.fuse, .precision = config.precision};
+}
+
 MaskSource mask_source(const TrainConfig& config) {
   return {.pattern = config.patch_mask, .ratio = static_cast<float>(config.mask_ratio), .seed = config.seed};
 }

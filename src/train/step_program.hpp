@@ -38,6 +38,8 @@ struct MaskSource {
   uint64_t seed = 0;
 };
 
+/// How a run's training steps are planned.
+nn::PlanOptions training_plan(const TrainConfig& config);
 /// How a run's steps mask patches.
 MaskSource mask_source(const TrainConfig& config);
 

@@ -14,7 +14,7 @@ Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& s
       state_(queue.device(), samples.count(), cut_.steps) {
   parameters_.initialize(queue, seed_);
   optimizer_.begin_average(queue);
-  const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = config.recompute, .fuse = config.fuse};
+  const nn::PlanOptions options = training_plan(config);
   MaskSource mask = mask_source(config);
   programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, options, &optimizer_);
   if (cut_.last != cut_.full) {

@@ -299,8 +299,12 @@ void Trainer::State::fail(const std::string& what) {
   std::string state = folder == nullptr
                           ? "nothing was saved"
                           : fmt::format("the last good state is kept in {}", folder->last_checkpoint().string());
-  throw NumericsError(fmt::format("{} at step {} (epoch {}){}; {}. Lower the learning rate (--lr, now {})", what,
-                                  position.step, position.epochs + 1, tensor, state, config.lr));
+  const bool mixed = config.precision == nn::Precision::mixed;
+  throw NumericsError(fmt::format("{} at step {} (epoch {}){}; {}. Lower the learning rate (--lr, now {}){}", what,
+                                  position.step, position.epochs + 1, tensor, state, config.lr,
+                                  mixed ? ", or begin anew with --precision float32: in 16 bits an activation or a "
+                                          "gradient beyond 65504 is infinite"
+                                        : ""));
 }
 
 void require_fitting(const models::ViTConfig& model, const data::Dataset& dataset) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vitcl/models/vit.hpp"
+#include "vitcl/nn/plan.hpp"
 
 namespace vitcl::train {
 
@@ -68,10 +69,11 @@ struct TrainConfig {
   size_t early_stopping = 0;    ///< end after so many epochs without a better accuracy; 0: never
 
   size_t seed = 0;
-  bool recompute = false;       ///< nn::PlanOptions::recompute
-  bool fuse = true;             ///< nn::PlanOptions::fuse
-  size_t checkpoint_every = 0;  ///< steps between checkpoints; 0: at the end of each epoch only
-  size_t checkpoint_hist = 10;  ///< numbered checkpoints to keep, the newest; 0: all
+  bool recompute = false;                            ///< nn::PlanOptions::recompute
+  bool fuse = true;                                  ///< nn::PlanOptions::fuse
+  nn::Precision precision = nn::Precision::float32;  ///< of training; evaluation is always float32
+  size_t checkpoint_every = 0;                       ///< steps between checkpoints; 0: at the end of each epoch only
+  size_t checkpoint_hist = 10;                       ///< numbered checkpoints to keep, the newest; 0: all
   std::string device = "auto";
   TuneMode tune = TuneMode::load;
 
@@ -97,9 +99,9 @@ void validate_patch_mask(const std::string& mask, const models::ViTConfig& model
 void apply_recipe(TrainConfig& config, const std::string& name);
 
 /// Where an option's value lives in a TrainConfig.
-using OptionValue =
-    std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*, models::AttentionScale*,
-                 models::Position*, Padding*, TuneMode*, Opt*, Sched*, std::vector<double>*, std::vector<std::string>*>;
+using OptionValue = std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*,
+                                 models::AttentionScale*, models::Position*, Padding*, TuneMode*, nn::Precision*, Opt*,
+                                 Sched*, std::vector<double>*, std::vector<std::string>*>;
 
 /// Which part of a run an option decides.
 enum class OptionGroup { model, mask, data, training, device };
