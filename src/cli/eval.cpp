@@ -56,10 +56,12 @@ void print_result(const Options& options, const EvalResult& result) {
 /// The checkpoint's own data where the options name none.
 train::TrainConfig complete(train::TrainConfig config, const Options& options, const train::Checkpoint& checkpoint) {
   const train::OptionTexts given = options.flags.given({});
+  config.model = checkpoint.model;  // pictures of a folder are made its size
   if (given.contains("data")) return config;
   config.data = checkpoint.data;
-  if (!given.contains("digits-seed"))
-    config.digits_seed = train::config_from_toml(checkpoint.config, options.checkpoint).digits_seed;
+  const train::TrainConfig saved = train::config_from_toml(checkpoint.config, options.checkpoint);
+  if (!given.contains("digits-seed")) config.digits_seed = saved.digits_seed;
+  if (!given.contains("val-split")) config.val_split = saved.val_split;
   return config;
 }
 
@@ -72,6 +74,10 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   Device device(info, {.profile = options.profile, .implementations = load_tuning(info, note).names()});
   train::require_fitting(checkpoint.model, dataset);
   const Subject measured = subject(checkpoint, config);
+  if (!checkpoint.class_names.empty() && checkpoint.class_names != dataset.class_names) {
+    note("the data's classes are not named as the checkpoint's: {}; {}", fmt::join(dataset.class_names, ", "),
+         fmt::join(checkpoint.class_names, ", "));
+  }
   note("device  {}\ndata    {}: {}", describe(device.info()), dataset.name, dataset.source);
 
   const auto start = std::chrono::steady_clock::now();
@@ -91,7 +97,8 @@ Command add_eval(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = root.add_subcommand("eval", "Measure a checkpoint on test images");
   app->add_option("CHECKPOINT", options->checkpoint, "checkpoint of a run")->required()->option_text(" ");
-  options->flags.add(*app, {"device", "data", "data-dir", "digits-seed", "test-samples", "batch-size", "patch-mask"});
+  options->flags.add(
+      *app, {"device", "data", "data-dir", "digits-seed", "val-split", "test-samples", "batch-size", "patch-mask"});
   app->get_option("--data")->option_text("TEXT [the checkpoint's]");
   add_config_file(*app, *options);
   app->add_option("--topk", options->topk, "also count an image whose class is among the K most probable")

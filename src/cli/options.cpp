@@ -165,6 +165,14 @@ train::OptionTexts ConfigFlags::given(const std::set<std::string>& from_file) co
   return collect(from_file, false);
 }
 
+std::set<std::string> ConfigFlags::named() const {
+  std::set<std::string> names;
+  for (const auto& [name, option] : options_) {
+    if (option->count() > 0) names.insert(name);
+  }
+  return names;
+}
+
 train::TrainConfig ConfigFlags::config(const std::set<std::string>& from_file) const {
   train::TrainConfig config;
   apply_options(config, collect(from_file, true));

@@ -34,6 +34,8 @@ class ConfigFlags {
 
   /// The options set on the command line or by the environment; those in `from_file` are left out.
   train::OptionTexts given(const std::set<std::string>& from_file) const;
+  /// The names of all options that were set, wherever.
+  std::set<std::string> named() const;
   /// Defaults, overlaid by what came from the file, overlaid by the rest. Not validated.
   train::TrainConfig config(const std::set<std::string>& from_file) const;
 

@@ -20,7 +20,7 @@ bool is_picture(const fs::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension == ".png";
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
 std::vector<PictureFile> pictures_in(const fs::path& folder) {
@@ -31,7 +31,7 @@ std::vector<PictureFile> pictures_in(const fs::path& folder) {
       files.push_back({entry->path(), true});
   }
   if (error) throw DataError(fmt::format("can't read the folder {}: {}", folder.string(), error.message()));
-  if (files.empty()) throw DataError(fmt::format("the folder {} holds no .png files", folder.string()));
+  if (files.empty()) throw DataError(fmt::format("the folder {} holds no .png, .jpg or .jpeg files", folder.string()));
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
   return files;
 }
@@ -74,9 +74,9 @@ std::vector<PictureFile> picture_files(const std::vector<std::string>& arguments
 }
 
 io::Image read_picture(const PictureFile& file) {
-  if (file.path != "-") return io::read_png(file.path);
+  if (file.path != "-") return io::read_image(file.path);
   const Spooled input;
-  return io::read_png(input.path());
+  return io::read_image(input.path());
 }
 
 }  // namespace vitcl::cli

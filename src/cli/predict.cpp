@@ -154,8 +154,9 @@ Command add_predict(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = root.add_subcommand("predict", "Print the most probable classes of pictures");
   app->add_option("CHECKPOINT", options->checkpoint, "checkpoint of a run")->required()->option_text(" ");
-  app->add_option("IMAGE", options->images,
-                  "PNG files, folders of them, or - for standard input; stretched or shrunk to the model's size")
+  app->add_option(
+         "IMAGE", options->images,
+         "PNG or JPEG files, folders of them, or - for standard input; stretched or shrunk to the model's size")
       ->required()
       ->option_text("...");
   app->add_option("--topk", options->topk, "show the K most probable classes")

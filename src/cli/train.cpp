@@ -206,9 +206,8 @@ ImplementationNames tuned_implementations(const DeviceInfo& device, const train:
 
 int start_run(const Options& options, const std::set<std::string>& from_file) {
   train::TrainConfig config = options.flags.config(from_file);
-  config.validate();
   config.make_paths_absolute();
-  const data::Dataset dataset = train::load_data(config);
+  const data::Dataset dataset = train::load_data(config, options.flags.named());
   train::require_fitting(config.model, dataset);
   const Notes note(options.quiet);
   const std::vector<DeviceInfo> chosen = chosen_devices(options, config, note);

@@ -83,6 +83,7 @@ void TrainConfig::validate() const {
   if (!patch_mask.empty()) validate_patch_mask(patch_mask, model);
   require(patch_mask.empty() || mask_ratio == 0, "mask-ratio", fmt::format("{} beside --patch-mask", mask_ratio),
           "one of the two");
+  require(val_split >= 0 && val_split < 1, "val-split", fmt::format("{}", val_split), "0 <= part < 1");
   require(recipe == "article" || recipe == "best", "recipe", '"' + recipe + '"', "article or best");
   require(epochs > 0, "epochs", "0", "at least 1");
   require(batch_size > 0, "batch-size", "0", "at least 1");

@@ -3,14 +3,44 @@
 
 namespace vitcl::train {
 
-data::Dataset load_data(const TrainConfig& config) {
+namespace {
+
+data::LoadOptions load_options(const TrainConfig& config) {
   data::LoadOptions options;
   options.data_dir = config.data_dir;
   options.digits_seed = config.digits_seed;
   options.normalisation = config.normalize ? data::Normalisation::standard : data::Normalisation::unit;
   options.train_samples = config.train_samples;
   options.test_samples = config.test_samples;
-  return data::load_dataset(config.data, options);
+  options.val_split = config.val_split;
+  options.image_size = config.model.image_size;
+  options.channels = config.model.channels;
+  return options;
+}
+
+}  // namespace
+
+data::Dataset load_data(const TrainConfig& config) { return data::load_dataset(config.data, load_options(config)); }
+
+data::Dataset load_data(TrainConfig& config, const std::set<std::string>& named) {
+  const auto set = [&](const char* name, size_t& value, size_t wanted) {
+    if (!named.contains(name)) value = wanted;
+  };
+  const auto adapt = [&](const data::ImageShape& shape) {
+    set("image-size", config.model.image_size, shape.side);
+    set("channels", config.model.channels, shape.channels);
+    set("classes", config.model.classes, shape.classes);
+    config.validate();
+  };
+  const std::optional<data::ImageShape> known = data::known_shape(config.data);
+  if (known) adapt(*known);
+  if (!known) config.validate();  // before time is spent on decoding
+  data::LoadOptions options = load_options(config);
+  set("image-size", options.image_size, 0);
+  set("channels", options.channels, 0);
+  data::Dataset dataset = data::load_dataset(config.data, options);
+  if (!known) adapt({dataset.train.side, dataset.train.channels, dataset.classes});
+  return dataset;
 }
 
 }  // namespace vitcl::train

@@ -33,9 +33,12 @@ TrainConfig for_data(TrainConfig config, const data::Dataset& dataset) {
 }
 
 /// The first of a split's images, enough to see what they are like.
-std::span<const uint8_t> some_images(const data::Split& split) {
+std::vector<uint8_t> some_images(const data::Split& split) {
   constexpr size_t enough = 1000;
-  return std::span(split.pixels).first(std::min(split.pixels.size(), enough * split.image_bytes()));
+  const size_t count = std::min(split.count, enough), bytes = split.image_bytes();
+  std::vector<uint8_t> pixels(count * bytes);
+  for (size_t i = 0; i < count; ++i) split.read(i, std::span(pixels).subspan(i * bytes, bytes));
+  return pixels;
 }
 
 std::unique_ptr<Engine> make_engine(const std::vector<Device*>& devices, const TrainConfig& config,

@@ -140,8 +140,8 @@ TEST_F(LoadTest, AFolderHasAsManyClassesAsItsLabels) {
   write_idx_set("mine", {0, 2, 1, 2}, {1, 3});
   EXPECT_TRUE(says(error_for("mine"), {"t10k-labels", "label 1 is 3", "classes 0 to 2"}));
   std::filesystem::create_directory("empty");
-  EXPECT_TRUE(says(error_for("empty"), {"empty", "holds no IDX files"}));
-  EXPECT_TRUE(says(error_for("imagenet"), {"\"imagenet\"", "auto, mnist, fashion-mnist, digits"}));
+  EXPECT_TRUE(says(error_for("empty"), {"empty", "holds no data set", "IDX files"}));
+  EXPECT_TRUE(says(error_for("imagenet"), {"\"imagenet\"", "auto, mnist, fashion-mnist, cifar10, cifar100, digits"}));
 }
 
 TEST_F(LoadTest, RefusesSetsThatDoNotFitTogether) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,20 +17,38 @@ struct LoadOptions {
   Normalisation normalisation = Normalisation::standard;
   size_t train_samples = 0;  ///< keep the first so many training images; 0: all
   size_t test_samples = 0;
+  size_t image_size = 0;  ///< of a folder of pictures; 0: as the pictures suggest
+  size_t channels = 0;    ///< likewise
+  double val_split = 0;   ///< likewise: the part of the training pictures to test on
+  size_t most_bytes = 0;  ///< of decoded pictures to keep in memory; 0: half of the machine's
   std::filesystem::path system_dir = "/usr/share/datasets";  ///< where Debian's data packages put their files
 };
 
-/// The names that load_dataset knows besides folders: auto, mnist, fashion-mnist, digits.
+/// The names that load_dataset knows besides folders: auto, mnist, fashion-mnist, cifar10, cifar100, digits.
 std::vector<std::string> dataset_names();
 
-/// Loads a data set by name, or from a folder of IDX files. "auto" takes what find_any_dataset finds.
+/// What a data set's images are like.
+struct ImageShape {
+  size_t side = 0, channels = 0, classes = 0;
+};
+
+/// Of the sets that have a name; nothing for a folder.
+std::optional<ImageShape> known_shape(const std::string& name);
+
+/// Loads a data set by name, or from a folder of IDX files, CIFAR's binary files, or pictures (see image_folder.hpp).
+/// "auto" takes what find_any_dataset finds.
 ///
-/// mnist and fashion-mnist are looked for in data_dir alone, where it is given; else in $VITCL_DATA_DIR, ./data and the
-/// user's cache ($XDG_CACHE_HOME/vitcl or ~/.cache/vitcl), each in a sub-folder of the set's name, then directly;
-/// fashion-mnist at last in system_dir. As both sets have files of the same names, a folder that holds the other one,
-/// told by its first labels, is passed over. Throws DataError: a set that is nowhere (with every place looked at and
-/// what to do), an unknown name, files that are broken or don't fit together.
+/// The published sets are looked for in data_dir alone, where it is given; else in $VITCL_DATA_DIR, ./data and the
+/// user's cache ($XDG_CACHE_HOME/vitcl or ~/.cache/vitcl), each in a sub-folder of the set's name, then directly, and
+/// CIFAR in the folder that its archive makes; fashion-mnist at last in system_dir. As MNIST and Fashion-MNIST have
+/// files of the same names, a folder that holds the other one, told by its first labels, is passed over. Throws
+/// DataError: a set that is nowhere (with every place looked at and what to do), an unknown name, files that are broken
+/// or don't fit together.
 Dataset load_dataset(const std::string& name, const LoadOptions& options = {});
+
+/// The folder where data is kept for the user: $XDG_CACHE_HOME/vitcl or ~/.cache/vitcl; empty where neither variable is
+/// set.
+std::filesystem::path user_cache();
 
 /// A data set that can be loaded without further ado, and a sentence that says why this one.
 struct Choice {

@@ -16,13 +16,20 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
-/// The most pixels that read_png accepts: 2^25, more than an 8K screen has.
+/// The most pixels that an image may have: 2^25, more than an 8K screen has.
 constexpr size_t most_image_pixels = size_t{1} << 25;
 
 /// Decodes a PNG of any kind: 1 to 16 bits (16 are rounded to 8), grey, colour or palette, interlaced or not. What is
 /// transparent is laid over black. Gamma and colour profiles are ignored, as training pipelines do. Throws DataError
 /// naming the file and the cause.
 Image read_png(const std::filesystem::path& path);
+
+/// Decodes a baseline or progressive JPEG of at most most_image_pixels, grey or in colour; orientation tags are
+/// ignored. Throws DataError naming the file and the cause, also where the file ends early or its data is damaged.
+Image read_jpeg(const std::filesystem::path& path);
+
+/// read_png or read_jpeg, as the file's first bytes tell. Throws DataError where it is neither.
+Image read_image(const std::filesystem::path& path);
 
 /// Throws StorageError; an existing file is replaced only by a whole one.
 void write_png(const std::filesystem::path& path, const Image& image);

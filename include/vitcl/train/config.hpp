@@ -37,6 +37,7 @@ struct TrainConfig {
   std::string data = "mnist";
   std::string data_dir;  ///< empty: the usual places
   size_t digits_seed = 0;
+  double val_split = 0;      ///< of a folder of pictures without test pictures: the part to test on
   bool normalize = true;     ///< standardise with the data set's mean and deviation; otherwise pixels are in [0, 1]
   size_t train_samples = 0;  ///< use only the first so many; 0: all
   size_t test_samples = 0;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,10 @@ void require_fitting(const models::ViTConfig& model, const data::Dataset& datase
 
 /// Loads the data that the configuration names, cut to the samples it asks for. Throws DataError.
 data::Dataset load_data(const TrainConfig& config);
+
+/// The same for a new run, whose model takes its image size, channels and classes from the data, unless the options
+/// image-size, channels and classes are among the `named`. Validates the configuration.
+data::Dataset load_data(TrainConfig& config, const std::set<std::string>& named);
 
 /// Trains one ViT on one device, or data-parallel on several. The constructor allocates and compiles everything; from
 /// then on memory is flat. Same configuration, data, device and driver: same bits, also where the run was interrupted
