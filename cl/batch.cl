@@ -28,13 +28,13 @@ static inline int sample_number(const __global int* order, const __global struct
   return order[table[*cursor].first_sample + (int)i];
 }
 
-// Dimension 0: the pixel in a channel; 1: the channel; 2: the image.
-__kernel void load_images(const __global uchar* pixels, const __global int* order,
+// Dimension 0: the pixel in a channel; 1: the channel; 2: the image. `places` tells where in `pixels` a sample is.
+__kernel void load_images(const __global uchar* pixels, const __global int* places,
                           const __global struct StepEntry* table, const __global int* cursor,
                           const __global float* mean, const __global float* deviation, __global float* images,
                           ulong plane, ulong chunk) {
   const ulong channel = get_global_id(1), image = get_global_id(2), channels = get_global_size(1);
-  const ulong sample = (ulong)sample_number(order, table, cursor, image);
+  const ulong sample = (ulong)sample_number(places, table, cursor, image);
   const __global uchar* source = pixels + (sample * channels + channel) * plane;
   __global float* target = images + (image * channels + channel) * plane;
   VITCL_FOR_EACH(i, plane, chunk) {

@@ -41,9 +41,7 @@ train::Evaluation evaluate(Device& device, const train::Checkpoint& checkpoint, 
   Queue& queue = device.queue();
   nn::Parameters parameters(device, models::vit_graph(subject.model).parameters());
   parameters.load(queue, checkpoint.measured());
-  const data::Split& test = dataset.test;
-  const train::DeviceSamples samples = train::DeviceSamples::upload(
-      queue, {test.count, test.channels, test.side, test.side}, test.pixels, test.labels, checkpoint.pixel_statistics);
+  const train::DeviceSamples samples = train::DeviceSamples::open(queue, dataset.test, checkpoint.pixel_statistics, {});
   return train::Evaluator(subject.model, subject.patch_mask, parameters, queue, samples, batch).run(logits);
 }
 

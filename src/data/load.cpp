@@ -38,7 +38,8 @@ Dataset load_pictures(const fs::path& folder, const LoadOptions& options) {
   return load_image_folder(folder, {.image_size = options.image_size,
                                     .channels = options.channels,
                                     .val_split = options.val_split,
-                                    .most_bytes = options.most_bytes == 0 ? half_of_memory() : options.most_bytes});
+                                    .most_bytes = options.most_bytes == 0 ? half_of_memory() : options.most_bytes,
+                                    .workers = options.workers});
 }
 
 bool has_folders(const fs::path& folder) {

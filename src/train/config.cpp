@@ -84,6 +84,8 @@ void TrainConfig::validate() const {
   require(patch_mask.empty() || mask_ratio == 0, "mask-ratio", fmt::format("{} beside --patch-mask", mask_ratio),
           "one of the two");
   require(val_split >= 0 && val_split < 1, "val-split", fmt::format("{}", val_split), "0 <= part < 1");
+  require(std::isfinite(data_memory) && data_memory >= 0, "data-memory", fmt::format("{}", data_memory),
+          "a number of MiB, 0 or more");
   require(recipe == "article" || recipe == "best", "recipe", '"' + recipe + '"', "article or best");
   require(epochs > 0, "epochs", "0", "at least 1");
   require(batch_size > 0, "batch-size", "0", "at least 1");

@@ -67,6 +67,12 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.digits_seed; }},
     ConfigOption{"val-split", data, "test on this part of a folder's pictures, where it has none to test on", false,
                  [](Config& c) -> Value { return &c.val_split; }},
+    ConfigOption{
+        "data-memory", data,
+        "MiB of images to keep at once, on the host and on the device; more are streamed (0: half of the memory)", true,
+        [](Config& c) -> Value { return &c.data_memory; }},
+    ConfigOption{"workers", data, "threads that decode pictures (0: as many as there are)", true,
+                 [](Config& c) -> Value { return &c.workers; }},
     ConfigOption{"normalize", data, "on: standardise pixels with the data set's mean and deviation; off: [0, 1]", false,
                  [](Config& c) -> Value { return &c.normalize; }},
     ConfigOption{"train-samples", data, "train on the first so many images only (0: all)", false,

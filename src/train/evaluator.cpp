@@ -5,35 +5,45 @@
 #include <vector>
 
 #include "pace.hpp"
+#include "sample_stream.hpp"
 #include "step_program.hpp"
 
 namespace vitcl::train {
 
 struct Evaluator::State {
   Queue& queue;
+  const DeviceSamples& samples;
   nn::Graph graph;
   BatchCut cut;
   StepState steps;
   std::vector<StepProgram> programs;  // full batches; then the last, where it is smaller
+  size_t passes = 0;                  // over all samples
 
   State(const models::ViTConfig& model, const std::string& patch_mask, nn::Parameters& parameters, Queue& device_queue,
-        const DeviceSamples& samples, size_t batch)
+        const DeviceSamples& all_samples, size_t batch)
       : queue(device_queue),
+        samples(all_samples),
         graph(models::vit_training_graph(model)),
         cut(samples.count(), batch),
         steps(queue.device(), samples.count(), cut.steps) {
+    std::vector<int32_t> order(samples.count());
+    std::iota(order.begin(), order.end(), 0);
+    steps.stream(queue, samples, cut.full, [order](size_t) { return order; });
+    steps.write_order(queue, order);
     const nn::PlanOptions inference{nn::Mode::inference};
     MaskSource mask{.pattern = patch_mask};
     programs.emplace_back(graph, parameters, queue, cut.full, samples, steps, mask, inference);
     if (cut.last != cut.full) {
       programs.emplace_back(graph, parameters, queue, cut.last, samples, steps, mask, inference);
     }
-    std::vector<int32_t> order(samples.count());
-    std::iota(order.begin(), order.end(), 0);
-    steps.write_order(queue, order);
     std::vector<ops::StepEntry> table(cut.steps);
     for (size_t i = 0; i < cut.steps; ++i) table[i] = {static_cast<int32_t>(i * cut.full), 0, 1, 1};
     steps.write_table(queue, table);
+  }
+
+  void enqueue(size_t step) {
+    const size_t pixels = samples.stream ? samples.stream->buffer(queue, passes, step) : 0;
+    (step + 1 == cut.steps ? programs.back() : programs.front()).run(pixels);
   }
 
   /// Runs every batch; false where `stop` was set before the end.
@@ -45,10 +55,11 @@ struct Evaluator::State {
       auto start = std::chrono::steady_clock::now();
       size_t end = std::min(cut.steps, step + pace.steps());
       size_t count = end - step;
-      for (; step < end; ++step) (step + 1 == cut.steps ? programs.back() : programs.front()).run();
+      for (; step < end; ++step) enqueue(step);
       queue.finish();
       pace.took(count, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
+    ++passes;
     return true;
   }
 
@@ -57,14 +68,15 @@ struct Evaluator::State {
     steps.write_cursor(queue, 0);
     logits.clear();
     for (size_t step = 0; step < cut.steps; ++step) {
-      StepProgram& program = step + 1 == cut.steps ? programs.back() : programs.front();
-      program.run();
+      enqueue(step);
+      const StepProgram& program = step + 1 == cut.steps ? programs.back() : programs.front();
       const std::vector<float> rows = download<float>(queue, program.plan().tensor("logits"));
       logits.insert(logits.end(), rows.begin(), rows.end());
     }
+    ++passes;
   }
 
-  Evaluation result(size_t samples) {
+  Evaluation result(size_t number) {
     std::vector<float> losses = download<float>(queue, steps.losses);
     std::vector<int32_t> correct = download<int32_t>(queue, steps.correct);
     double loss = 0, hits = 0;
@@ -72,8 +84,8 @@ struct Evaluator::State {
       loss += static_cast<double>(losses[i]) * static_cast<double>(i + 1 == cut.steps ? cut.last : cut.full);
       hits += correct[i];
     }
-    auto count = static_cast<double>(samples);
-    return {.loss = loss / count, .accuracy = hits / count, .samples = samples};
+    auto count = static_cast<double>(number);
+    return {.loss = loss / count, .accuracy = hits / count, .samples = number};
   }
 };
 
@@ -88,8 +100,9 @@ size_t fitting_batch(const models::ViTConfig& model, const DeviceCaps& caps, siz
 
 Evaluator::Evaluator(const models::ViTConfig& model, const std::string& patch_mask, nn::Parameters& parameters,
                      Queue& queue, const DeviceSamples& samples, size_t batch)
-    : state_(std::make_unique<State>(model, patch_mask, parameters, queue, samples,
-                                     fitting_batch(model, queue.device().caps(), batch))) {}
+    : state_(std::make_unique<State>(
+          model, patch_mask, parameters, queue, samples,
+          fitting_batch(model, queue.device().caps(), std::min(batch, samples.most_batch())))) {}
 Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator&&) noexcept = default;
 Evaluator& Evaluator::operator=(Evaluator&&) noexcept = default;

@@ -1,3 +1,4 @@
+#include "single_device.hpp"
 #include "vitcl/data/load.hpp"
 #include "vitcl/train/trainer.hpp"
 
@@ -13,6 +14,8 @@ data::LoadOptions load_options(const TrainConfig& config) {
   options.train_samples = config.train_samples;
   options.test_samples = config.test_samples;
   options.val_split = config.val_split;
+  options.workers = config.workers;
+  options.most_bytes = data_memory_bytes(config);
   options.image_size = config.model.image_size;
   options.channels = config.model.channels;
   return options;

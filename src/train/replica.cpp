@@ -39,7 +39,7 @@ const nn::Plan& Replica::plan() const {
 
 /// The program for a branch of a batch.
 StepProgram& Replica::program(const ShardCut& batch, const TreeNode& node) {
-  const ProgramKey key(batch.batch(), batch.begin(node.end()) - batch.begin(node.first()), node.shards());
+  const ProgramKey key(batch.batch(), batch.images(node), node.shards());
   const auto found = programs_.find(key);
   if (found != programs_.end()) return found->second;
   static std::mutex one_at_a_time;  // drivers compile
@@ -89,12 +89,12 @@ void Replica::begin_step(size_t step, ShardRange shards) {
 
 void Replica::compute_branch(size_t step, const TreeNode& node) {
   const ShardCut& batch = cut_of(step);
-  if (node.level > 0 && batch.begin(node.end()) - batch.begin(node.first()) > config_.batch_size) {
+  if (node.level > 0 && batch.images(node) > config_.batch_size) {
     compute_branch(step, {node.level - 1, 2 * node.index});
     compute_branch(step, {node.level - 1, 2 * node.index + 1});
     return;
   }
-  program(batch, node).run();
+  program(batch, node).run(0);
   sum_.add(node, parameters_.gradients());
 }
 

@@ -12,11 +12,22 @@ bool is_finite(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
+DeviceSamples open_split(Queue& queue, const data::Split& split, const data::Dataset& dataset,
+                         const TrainConfig& config, size_t batch) {
+  return DeviceSamples::open(
+      queue, split, {dataset.mean, dataset.deviation},
+      {.most_bytes = data_memory_bytes(config), .batch = std::min(batch, split.count), .workers = config.workers});
+}
+
 }  // namespace
 
 DeviceSamples upload_split(Queue& queue, const data::Split& split, const data::Dataset& dataset) {
-  return DeviceSamples::upload(queue, {split.count, split.channels, split.side, split.side}, split.pixels, split.labels,
-                               {dataset.mean, dataset.deviation});
+  return DeviceSamples::open(queue, split, {dataset.mean, dataset.deviation}, {.most_bytes = split.bytes()});
+}
+
+size_t data_memory_bytes(const TrainConfig& config) {
+  constexpr double mib = 1 << 20;
+  return static_cast<size_t>(config.data_memory * mib);
 }
 
 size_t evaluation_batch(const TrainConfig& config) {
@@ -35,8 +46,8 @@ std::string first_not_finite(const nn::Parameters& parameters, const nn::NamedTe
 
 SingleDevice::SingleDevice(Device& device, const TrainConfig& config, const data::Dataset& dataset)
     : queue_(device.queue()),
-      train_(upload_split(queue_, dataset.train, dataset)),
-      test_(upload_split(queue_, dataset.test, dataset)),
+      train_(open_split(queue_, dataset.train, dataset, config, config.batch_size)),
+      test_(open_split(queue_, dataset.test, dataset, config, 1)),
       stepper_(queue_, config, train_),
       evaluator_(config.evaluation_model(), config.patch_mask, stepper_.measured(), queue_, test_,
                  evaluation_batch(config)) {}

@@ -6,8 +6,11 @@
 
 namespace vitcl::train {
 
-/// The images on a device, as bytes.
+/// The images on a device, as bytes, all of them.
 DeviceSamples upload_split(Queue& queue, const data::Split& split, const data::Dataset& dataset);
+
+/// The bytes of --data-memory.
+size_t data_memory_bytes(const TrainConfig& config);
 
 /// How many test images to measure at once: enough for any device's units, few enough for any memory.
 size_t evaluation_batch(const TrainConfig& config);
@@ -29,6 +32,7 @@ class SingleDevice final : public Engine {
   void load(const Checkpoint& checkpoint) override { stepper_.load(checkpoint); }
   void save(Checkpoint& checkpoint) override { stepper_.save(checkpoint); }
   std::string first_not_finite() override;
+  double waited_seconds() const override { return train_.waited_seconds(); }
 
  private:
   Queue& queue_;

@@ -1,7 +1,9 @@
 #include "step_program.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "sample_stream.hpp"
 #include "vitcl/ops/batch.hpp"
 
 namespace vitcl::train {
@@ -23,11 +25,19 @@ void write_mask(Queue& queue, const std::string& pattern, const Tensor& mask) {
 
 StepState::StepState(Device& device, size_t samples, size_t steps)
     : order(Tensor::empty(device, {samples}, DType::i32)),
+      places(order),
       table(Tensor::empty(device, {steps, 4})),
       cursor(Tensor::empty(device, {1}, DType::i32)),
       epoch(Tensor::empty(device, {1}, DType::i32)),
       losses(Tensor::empty(device, {steps})),
       correct(Tensor::empty(device, {steps}, DType::i32)) {}
+
+void StepState::stream(Queue& queue, const DeviceSamples& samples, size_t batch,
+                       std::function<std::vector<int32_t>(size_t)> order_of) {
+  if (samples.stream == nullptr) return;
+  places = Tensor::empty(queue.device(), order.shape(), DType::i32);
+  upload<int32_t>(queue, samples.stream->begin(batch, std::move(order_of)), places);
+}
 
 void StepState::write_order(Queue& queue, std::span<const int32_t> samples) const {
   upload<int32_t>(queue, samples, order);
@@ -53,14 +63,16 @@ StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Que
     : queue_(&queue), plan_(graph, parameters, queue, batch, options) {
   const size_t rows = std::max<size_t>(1, options.parts);
   if (!mask.pattern.empty()) write_mask(queue, mask.pattern, plan_.tensor("mask"));
-  before_ = queue.record([&] {
-    ops::load_batch(queue, samples.pixels, samples.labels, state.order, state.table, state.cursor, samples.mean,
-                    samples.deviation, plan_.tensor("images"), plan_.tensor("labels"));
-    if (mask.ratio > 0) {
-      ops::random_mask(queue, mask.seed, mask.ratio, state.epoch, state.order, state.table, state.cursor,
-                       plan_.tensor("mask"));
-    }
-  });
+  for (const Tensor& pixels : samples.pixels) {
+    before_.push_back(queue.record([&] {
+      ops::load_batch(queue, pixels, state.places, samples.labels, state.order, state.table, state.cursor, samples.mean,
+                      samples.deviation, plan_.tensor("images"), plan_.tensor("labels"));
+      if (mask.ratio > 0) {
+        ops::random_mask(queue, mask.seed, mask.ratio, state.epoch, state.order, state.table, state.cursor,
+                         plan_.tensor("mask"));
+      }
+    }));
+  }
   after_ = queue.record([&] {
     if (optimizer != nullptr) optimizer->update(queue, parameters.gradients(), state.table, state.cursor);
     ops::record_statistics(queue, plan_.tensor("loss"), plan_.saved("loss", "correct"), state.cursor, state.losses,
@@ -69,8 +81,8 @@ StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Que
   });
 }
 
-void StepProgram::run() {
-  queue_->replay(before_);
+void StepProgram::run(size_t pixels) {
+  queue_->replay(before_[pixels]);
   plan_.run();
   queue_->replay(after_);
 }

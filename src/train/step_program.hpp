@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@ namespace vitcl::train {
 /// cursor on; nothing is set from the host in between.
 struct StepState {
   Tensor order;    ///< (samples) i32, the samples in the order in which steps take them
+  Tensor places;   ///< (samples) i32, where among the pixels these are; `order` itself unless they are streamed
   Tensor table;    ///< (steps, 4), rows of ops::StepEntry
   Tensor cursor;   ///< (1) i32, the next row of the table
   Tensor epoch;    ///< (1) i32
@@ -25,6 +27,10 @@ struct StepState {
   Tensor correct;  ///< (steps) i32, each step's hits
 
   StepState(Device& device, size_t samples, size_t steps);
+  /// Has the samples streamed, where they are, for steps of `batch`; `order_of` an epoch is then what
+  /// write_order() must be given for it.
+  void stream(Queue& queue, const DeviceSamples& samples, size_t batch,
+              std::function<std::vector<int32_t>(size_t epoch)> order_of);
   void write_order(Queue& queue, std::span<const int32_t> samples) const;
   void write_table(Queue& queue, std::span<const ops::StepEntry> entries) const;
   void write_cursor(Queue& queue, size_t step) const;
@@ -56,13 +62,14 @@ class StepProgram {
   StepProgram(StepProgram&&) = default;
 
   const nn::Plan& plan() const { return plan_; }
-  /// Enqueues the step. Waits for nothing.
-  void run();
+  /// Enqueues the step, with images from one of the samples' tensors. Waits for nothing.
+  void run(size_t pixels);
 
  private:
   Queue* queue_;
   nn::Plan plan_;
-  CommandList before_, after_;
+  std::vector<CommandList> before_;  // for each tensor of images
+  CommandList after_;
 };
 
 /// The sizes of the batches into which `samples` samples are cut: all `batch`, but the last may be smaller.

@@ -56,7 +56,7 @@ Timing Steps::run(const Amount& amount) {
     const auto start = std::chrono::steady_clock::now();
     for (size_t step = 0; step < amount.steps; ++step) {
       if (step % batches == 0) work_.state_.write_cursor(queue, 0);
-      program_.run();
+      program_.run(0);
     }
     queue.finish();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;

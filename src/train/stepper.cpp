@@ -1,11 +1,13 @@
 #include "stepper.hpp"
 
+#include "sample_stream.hpp"
 #include "vitcl/data/sampling.hpp"
 
 namespace vitcl::train {
 
 Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& samples)
     : queue_(queue),
+      samples_(samples),
       seed_(config.seed),
       graph_(models::vit_training_graph(config.training_model(), static_cast<float>(config.smoothing))),
       parameters_(queue.device(), graph_.parameters()),
@@ -14,6 +16,9 @@ Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& s
       state_(queue.device(), samples.count(), cut_.steps) {
   parameters_.initialize(queue, seed_);
   optimizer_.begin_average(queue);
+  state_.stream(queue, samples, cut_.full, [count = samples.count(), seed = seed_](size_t epoch) {
+    return data::epoch_order(count, seed, epoch);
+  });
   const nn::PlanOptions options = training_plan(config);
   MaskSource mask = mask_source(config);
   programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, options, &optimizer_);
@@ -35,12 +40,14 @@ void Stepper::begin_epoch(size_t epoch, size_t first, const std::vector<double>&
   state_.write_table(queue_, step_table(epoch, rates));
   state_.write_epoch(queue_, epoch);
   state_.write_cursor(queue_, first);
+  epoch_ = epoch;
   next_ = first;
 }
 
 void Stepper::step() {
+  const size_t pixels = samples_.stream ? samples_.stream->buffer(queue_, epoch_, next_) : 0;
   ++next_;
-  (next_ == cut_.steps ? programs_.back() : programs_.front()).run();
+  (next_ == cut_.steps ? programs_.back() : programs_.front()).run(pixels);
 }
 
 std::vector<float> Stepper::losses(size_t first, size_t count) {

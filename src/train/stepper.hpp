@@ -23,7 +23,7 @@ class Stepper {
 
   /// Prepares the steps of an epoch, counted from 0, from its step `first` on, at these learning rates, one a step.
   void begin_epoch(size_t epoch, size_t first, const std::vector<double>& rates);
-  /// Enqueues the epoch's next step. Waits for nothing.
+  /// Enqueues the epoch's next step. Waits for nothing but images that are streamed and have not come.
   void step();
   /// The mean losses of `count` steps of this epoch from `first` on. Waits for the queue.
   std::vector<float> losses(size_t first, size_t count);
@@ -36,6 +36,7 @@ class Stepper {
   std::vector<ops::StepEntry> step_table(size_t epoch, const std::vector<double>& rates) const;
 
   Queue& queue_;
+  const DeviceSamples& samples_;
   size_t seed_;
   nn::Graph graph_;
   nn::Parameters parameters_;
@@ -43,7 +44,7 @@ class Stepper {
   BatchCut cut_;
   StepState state_;
   std::vector<StepProgram> programs_;  // full batches; then the last, where it is smaller
-  size_t next_ = 0;
+  size_t epoch_ = 0, next_ = 0;
 };
 
 }  // namespace vitcl::train

@@ -46,6 +46,12 @@ std::unique_ptr<Engine> make_engine(const std::vector<Device*>& devices, const T
   // Sums of shards' gradients are what several devices make, too.
   const bool whole = devices.size() == 1 && config.grad_accum_steps == 1;
   if (whole) return std::make_unique<SingleDevice>(*devices.front(), config, dataset);
+  if (const size_t limit = data_memory_bytes(config); limit > 0 && dataset.train.bytes() > limit) {
+    throw UsageError(fmt::format(
+        "--data-memory {}: images are streamed to one device and whole batches only, not beside --grad-accum-steps or "
+        "several devices; leave it out",
+        config.data_memory));
+  }
   return std::make_unique<DataParallel>(devices, config, dataset, std::make_unique<MeasuredShares>());
 }
 
@@ -84,6 +90,7 @@ struct Trainer::State {
   std::optional<Position> saved;  // the state that checkpoint-last holds
   double epoch_seconds = 0;       // of the current epoch, in this process
   size_t epoch_images = 0;
+  double waited_seconds = 0;  // for images, before the current epoch
 
   State(std::vector<Device*> targets, const TrainConfig& wanted, const data::Dataset& dataset)
       : devices(std::move(targets)),
@@ -275,7 +282,9 @@ bool Trainer::State::evaluate_epoch(const std::atomic<bool>& stop) {
       .test_accuracy = evaluation->accuracy,
       .train_images_per_second = epoch_seconds > 0 ? static_cast<double>(epoch_images) / epoch_seconds : 0,
       .train_seconds = epoch_seconds,
-      .test_seconds = watch.seconds()};
+      .test_seconds = watch.seconds(),
+      .data_wait = epoch_seconds > 0 ? (engine->waited_seconds() - waited_seconds) / epoch_seconds : 0};
+  waited_seconds = engine->waited_seconds();
   if (!std::isfinite(evaluation->loss)) fail(fmt::format("the test loss is {}", evaluation->loss));
   bool best = evaluation->accuracy > position.best_accuracy;
   ++position.epochs;

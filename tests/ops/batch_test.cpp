@@ -17,7 +17,7 @@ TEST_P(BatchTest, RefusesWhatDoesNotFit) {
   const Tensor one = Tensor::empty(device(), {1}), images = Tensor::empty(device(), {3, 1, 4, 4});
   const Tensor labels = Tensor::empty(device(), {3}, DType::i32), mask = Tensor::empty(device(), {3, 4}, DType::u8);
   const auto load = [&](const Tensor& p, const Tensor& c, const Tensor& l) {
-    ops::load_batch(queue(), p, all_labels, order, table, c, one, one, images, l);
+    ops::load_batch(queue(), p, order, all_labels, order, table, c, one, one, images, l);
   };
   EXPECT_THROW(load(floats, cursor, labels), ShapeError);
   EXPECT_THROW(load(pixels, one, labels), ShapeError);

@@ -15,6 +15,7 @@ struct LoadOptions {
   std::filesystem::path data_dir;  ///< look here and nowhere else; empty: in the usual places
   uint64_t digits_seed = 0;
   Normalisation normalisation = Normalisation::standard;
+  size_t workers = 0;        ///< threads that decode pictures; 0: as many as the processor runs at once
   size_t train_samples = 0;  ///< keep the first so many training images; 0: all
   size_t test_samples = 0;
   size_t image_size = 0;  ///< of a folder of pictures; 0: as the pictures suggest

@@ -8,14 +8,15 @@ namespace vitcl::ops {
 
 // What surrounds the model in a recorded step: fetching the batch, keeping the statistics, moving on. The data set
 // stays on the device as bytes; `table` and `cursor` (see adam.hpp) tell which samples the step takes.
-//   pixels: (samples, channels, side, side) u8   all_labels: (samples) i32   order: (n) i32, sample numbers
+//   pixels: (kept, channels, side, side) u8   all_labels: (samples) i32   order: (n) i32, sample numbers
+//   places: (n) i32, where in `pixels` their images are; `order` itself where all are kept in their order
 //   images: (batch, channels, side, side)        labels: (batch) i32
 
-/// images[i] = (pixels[order[first + i]] / 255 - mean) / deviation, labels[i] likewise; first =
+/// images[i] = (pixels[places[first + i]] / 255 - mean) / deviation, labels[i] = all_labels[order[first + i]]; first =
 /// table[cursor].first_sample.
-void load_batch(Queue& queue, const Tensor& pixels, const Tensor& all_labels, const Tensor& order, const Tensor& table,
-                const Tensor& cursor, const Tensor& mean, const Tensor& deviation, const Tensor& images,
-                const Tensor& labels);
+void load_batch(Queue& queue, const Tensor& pixels, const Tensor& places, const Tensor& all_labels, const Tensor& order,
+                const Tensor& table, const Tensor& cursor, const Tensor& mean, const Tensor& deviation,
+                const Tensor& images, const Tensor& labels);
 
 /// Hides each patch with probability `ratio`: mask: (batch, patches) u8, 1 = visible. The random number is
 /// Philox4x32-10 keyed by `seed`, counted by (patch, sample number, epoch), so that it depends on nothing else.

@@ -38,6 +38,8 @@ struct TrainConfig {
   std::string data_dir;  ///< empty: the usual places
   size_t digits_seed = 0;
   double val_split = 0;      ///< of a folder of pictures without test pictures: the part to test on
+  double data_memory = 0;    ///< MiB of images to keep at once; more are streamed. 0: half of the memory
+  size_t workers = 0;        ///< threads that decode images; 0: as many as the processor runs at once
   bool normalize = true;     ///< standardise with the data set's mean and deviation; otherwise pixels are in [0, 1]
   size_t train_samples = 0;  ///< use only the first so many; 0: all
   size_t test_samples = 0;

@@ -64,8 +64,9 @@ data::Dataset load_data(TrainConfig& config, const std::set<std::string>& named)
 /// and restored; on several devices that agree to the bit also whatever each of them computed.
 class Trainer {
  public:
-  /// `device` must outlive the trainer; the data is copied to it. Throws DataError where data and model don't fit, and
-  /// DeviceError where the batch does not fit in memory, with the batch that would.
+  /// `device` must outlive the trainer; the data is copied to it, or where it does not fit streamed: then `dataset`
+  /// must outlive the trainer too. Throws DataError where data and model don't fit, and DeviceError where the batch
+  /// does not fit in memory, with the batch that would.
   Trainer(Device& device, const TrainConfig& config, const data::Dataset& dataset);
   /// One device is the same as above. Of several one may fail at any time: the others go on without it, and with the
   /// last one run() saves what the host keeps and throws DeviceError.

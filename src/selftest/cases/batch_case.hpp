@@ -30,13 +30,15 @@ struct BatchIndex {
 struct LoadBatchCase final : OpCase {
   BatchIndex index;
   size_t channels, side;
+  size_t kept;  ///< images at hand
   LoadBatchCase(size_t batch, size_t samples, size_t channels_, size_t side_)
-      : index{batch, samples}, channels(channels_), side(side_) {}
+      : index{batch, samples}, channels(channels_), side(side_), kept(samples / 2 + 1) {}
 
   std::string name() const override { return fmt::format("load_{}x{}x{}", index.batch, channels, side); }
   std::vector<Field> fields(const DeviceCaps&) const override {
     std::vector<Field> list = index.fields();
-    list.push_back({"pixels", Role::input, {index.samples, channels, side, side}, integers(0, 255), DType::u8});
+    list.push_back({"places", Role::input, {3 * index.batch}, integers(0, static_cast<int64_t>(kept) - 1), DType::i32});
+    list.push_back({"pixels", Role::input, {kept, channels, side, side}, integers(0, 255), DType::u8});
     list.push_back({"all_labels", Role::input, {index.samples}, integers(0, 9), DType::i32});
     list.push_back({"mean", Role::input, {channels}, uniform(0.1, 0.5)});
     list.push_back({"deviation", Role::input, {channels}, uniform(0.2, 0.4)});
@@ -45,11 +47,12 @@ struct LoadBatchCase final : OpCase {
     return list;
   }
   void forward(Queue& queue, const Tensors& t) const override {
-    ops::load_batch(queue, t["pixels"], t["all_labels"], t["order"], t["table"], t["cursor"], t["mean"], t["deviation"],
-                    t["images"], t["labels"]);
+    ops::load_batch(queue, t["pixels"], t["places"], t["all_labels"], t["order"], t["table"], t["cursor"], t["mean"],
+                    t["deviation"], t["images"], t["labels"]);
   }
   void reference_forward(Values& v) const override {
-    reference::load_images(v["pixels"], v["order"], index.first(), v["mean"], v["deviation"], side * side, v["images"]);
+    reference::load_images(v["pixels"], v["places"], index.first(), v["mean"], v["deviation"], side * side,
+                           v["images"]);
     for (size_t i = 0; i < index.batch; ++i) {
       v["labels"][i] = v["all_labels"][static_cast<size_t>(v["order"][index.first() + i])];
     }
