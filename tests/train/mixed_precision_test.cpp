@@ -35,7 +35,7 @@ class MixedRunTest : public DeviceTest {
     for (const bool first : {true, false}) {
       if (first && !in_two) continue;
       Trainer trainer(device(), config, tiny_data());
-      if (const auto file = folder.newest_checkpoint()) trainer.restore(train::load_checkpoint(*file), *file);
+      if (const auto newest = folder.load_newest()) trainer.restore(newest->checkpoint, newest->file);
       std::atomic<bool> stop = false;
       StopAfter stopping(2, stop);
       train::TrainObserver silent;

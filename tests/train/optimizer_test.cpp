@@ -79,7 +79,7 @@ class OptimizedRunTest : public DeviceTest {
     const train::RunFolder run = train::RunFolder::create(folder / "run", false, 0);
     for (;;) {
       Trainer trainer(device(), config, tiny_data());
-      if (const auto file = run.newest_checkpoint()) trainer.restore(train::load_checkpoint(*file), *file);
+      if (const auto newest = run.load_newest()) trainer.restore(newest->checkpoint, newest->file);
       std::atomic<bool> stop = false;
       StopAfter observer(1, stop);
       if (trainer.run(&run, observer, stop) == train::Outcome::finished) return trainer.checkpoint();

@@ -60,7 +60,7 @@ class StreamingTest : public DeviceTest {
       std::atomic<bool> stop = false;
       StopAfter observer(i < stops.size() ? stops[i] : 0, stop);
       Trainer trainer(device(), config, dataset);
-      if (const auto file = folder.newest_checkpoint()) trainer.restore(train::load_checkpoint(*file), *file);
+      if (const auto newest = folder.load_newest()) trainer.restore(newest->checkpoint, newest->file);
       trainer.run(&folder, observer, stop);
     }
     return read_file(folder.last_checkpoint());
