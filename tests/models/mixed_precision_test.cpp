@@ -111,9 +111,10 @@ TEST_P(MixedPrecisionTest, IsRefusedWithoutHalf) {
 TEST_P(MixedPrecisionTest, LossAndGradientsFollowFloat32) {
   if (!has_half()) GTEST_SKIP() << "the device does not have cl_khr_fp16";
   const Result want = step(float32);
-  for (const bool recompute : {false, true}) {
-    PlanOptions options = mixed;
-    options.recompute = recompute;
+  PlanOptions again = mixed, in_parts = mixed;
+  again.recompute = true;
+  in_parts.parts = 2;
+  for (const PlanOptions& options : {mixed, again, in_parts}) {
     const Result got = step(options);
     for (size_t i = 0; i < batch; ++i) EXPECT_NEAR(got.loss[i], want.loss[i], 0.01F * (1 + want.loss[i]));
     expect_near(got.gradients, want.gradients);
