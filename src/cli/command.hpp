@@ -39,5 +39,6 @@ Command add_tune(CLI::App& root);
 Command add_tune_candidate(CLI::App& root);
 Command add_verify(CLI::App& root);
 Command add_model(CLI::App& root);
+Command add_export(CLI::App& root);
 
 }  // namespace vitcl::cli

@@ -5,6 +5,7 @@
 #include "command.hpp"
 #include "console.hpp"
 #include "options.hpp"
+#include "vitcl/io/pretrained.hpp"
 #include "vitcl/nn/plan.hpp"
 
 namespace vitcl::cli {
@@ -15,6 +16,7 @@ using nlohmann::ordered_json;
 struct Options : CommonOptions {
   ConfigFlags flags;
   bool dot = false;
+  std::string checkpoint;
 };
 
 /// The layers as they are written, a training step as it runs, and with activations computed a second time.
@@ -93,8 +95,30 @@ DeviceCaps caps_of(const std::string& selector) {
   return select_device(selector, devices).caps;
 }
 
+/// What a file of weights holds, and which of its tensors is which of ours.
+int show_weights(const Options& options, size_t heads) {
+  const io::Pretrained weights = io::read_pretrained(options.checkpoint, heads);
+  const ordered_json config = ordered_json::parse(models::to_json(weights.model));
+  const std::vector<io::NamePair> names = io::parameter_names(weights.model, weights.dialect);
+  if (options.json) {
+    ordered_json list = ordered_json::array();
+    for (const io::NamePair& name : names)
+      list.push_back({{"vitcl", name.ours}, {"file", name.theirs}, {"shape", name.shape.sizes()}});
+    const ordered_json document = {{"dialect", io::to_string(weights.dialect)}, {"config", config}, {"tensors", list}};
+    print("{}\n", document.dump(2));
+    return exit_done;
+  }
+  print("{:<14} {}\n", "dialect", io::to_string(weights.dialect));
+  for (const auto& [field, value] : config.items()) print("{:<14} {}\n", field, value.dump());
+  print("\n{:<34} {:<58} {}\n", "VITCL", "FILE", "SHAPE");
+  for (const io::NamePair& name : names) print("{:<34} {:<58} {}\n", name.ours, name.theirs, name.shape.to_string());
+  return exit_done;
+}
+
 int run(const Options& options, const std::set<std::string>& from_file) {
   const train::TrainConfig config = options.flags.config(from_file);
+  if (!options.checkpoint.empty())
+    return show_weights(options, options.flags.given(from_file).contains("heads") ? config.model.heads : 0);
   config.validate();
   const models::ViTConfig model = config.training_model();
   const nn::Graph graph = models::vit_training_graph(model, static_cast<float>(config.smoothing));
@@ -124,6 +148,10 @@ Command add_model(CLI::App& root) {
   options->flags.add(*app, {Group::model, Group::mask});
   options->flags.add(*app, {"batch-size", "smoothing", "fuse", "precision", "device"});
   app->add_flag("--dot", options->dot, "print the graph for Graphviz: vitcl model --dot | dot -Tsvg > model.svg");
+  app->add_option("--checkpoint", options->checkpoint,
+                  "print what this safetensors file of weights holds: its dialect, sizes and names; --heads where the "
+                  "file does not tell them")
+      ->option_text("FILE");
   add_config_file(*app, *options);
   add_json(*app, *options);
   add_quiet(*app, *options);

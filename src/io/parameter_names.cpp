@@ -88,6 +88,21 @@ constexpr Rule hugging_face_rules[] = {
     {"classifier.*", "head.*"},
 };
 
+constexpr Rule torchvision_rules[] = {
+    {"conv_proj.weight", "patch_embedding.weight", Layout::convolution},
+    {"conv_proj.bias", "patch_embedding.bias"},
+    {"encoder.pos_embedding", "tokens.positions", Layout::leading_one},
+    {"class_token", "tokens.class_token", Layout::leading_ones},
+    {"encoder.layers.encoder_layer_{i}.ln_1.*", "blocks.{i}.attention_norm.*"},
+    {"encoder.layers.encoder_layer_{i}.self_attention.in_proj_*", "blocks.{i}.qkv.*"},
+    {"encoder.layers.encoder_layer_{i}.self_attention.out_proj.*", "blocks.{i}.projection.*"},
+    {"encoder.layers.encoder_layer_{i}.ln_2.*", "blocks.{i}.mlp_norm.*"},
+    {"encoder.layers.encoder_layer_{i}.mlp.0.*", "blocks.{i}.mlp_up.*"},
+    {"encoder.layers.encoder_layer_{i}.mlp.3.*", "blocks.{i}.mlp_down.*"},
+    {"encoder.ln.*", "final_norm.*"},
+    {"heads.head.*", "head.*"},
+};
+
 /// A choice that a dialect's model would compute otherwise although every parameter has a name.
 struct Refusal {
   bool (*applies)(const ViTConfig&);
@@ -101,7 +116,8 @@ constexpr Refusal timm_refusals[] = {
     {scales_by_dim, "it scales attention by (dim / heads)^-0.5, this model by dim^-0.5"},
     {pads, "it does not pad images whose side is no multiple of the patch"},
 };
-constexpr Refusal hugging_face_refusals[] = {
+constexpr Refusal class_token_refusals[] = {
+    // Hugging Face's and torchvision's
     {scales_by_dim, "it scales attention by (dim / heads)^-0.5, this model by dim^-0.5"},
     {pads, "it does not pad images whose side is no multiple of the patch"},
     {[](const ViTConfig& config) { return config.pool != Pool::cls; },
@@ -117,9 +133,10 @@ struct DialectTable {
 };
 
 const DialectTable& table(Dialect dialect) {
-  static const std::array<DialectTable, 3> tables{{{"article", article_rules, {}},
+  static const std::array<DialectTable, 4> tables{{{"article", article_rules, {}},
                                                    {"timm", timm_rules, timm_refusals},
-                                                   {"Hugging Face", hugging_face_rules, hugging_face_refusals}}};
+                                                   {"Hugging Face", hugging_face_rules, class_token_refusals},
+                                                   {"torchvision", torchvision_rules, class_token_refusals}}};
   return tables.at(static_cast<size_t>(dialect));
 }
 
@@ -259,6 +276,13 @@ void find_unknown(const Tensors& tensors, const std::set<std::string>& known, Co
 }  // namespace
 
 std::string_view to_string(Dialect dialect) { return table(dialect).name; }
+
+std::vector<NamePair> parameter_names(const ViTConfig& config, Dialect dialect) {
+  std::vector<NamePair> names;
+  for (const Mapping& mapping : mappings(config, dialect))
+    names.push_back({mapping.internal, mapping.external, external_shape(mapping, config)});
+  return names;
+}
 
 nn::NamedTensors import_parameters(const ViTConfig& config, Dialect dialect, const HostTensors& tensors) {
   const std::vector<Mapping> names = mappings(config, dialect);

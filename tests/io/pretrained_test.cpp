@@ -1,0 +1,129 @@
+#include "vitcl/io/pretrained.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "support/errors.hpp"
+#include "support/temporary_folder.hpp"
+#include "vitcl/backend/error.hpp"
+#include "vitcl/io/safetensors.hpp"
+
+namespace vitcl::io {
+namespace {
+
+using models::ViTConfig;
+using test::error_of;
+using test::says;
+
+/// A small model that the dialect's own code computes alike.
+ViTConfig model_of(Dialect dialect) {
+  ViTConfig config;
+  config.image_size = 6;
+  config.patch_size = 2;
+  config.classes = 3;
+  config.dim = 4;
+  config.depth = 2;
+  config.heads = 2;
+  config.mlp_dim = 5;
+  if (dialect == Dialect::article) return config;
+  config.channels = 2;
+  config.head = models::Head::linear;
+  config.scale = models::AttentionScale::head_dim;
+  config.qkv_bias = true;
+  config.final_norm = true;
+  config.norm_epsilon = dialect == Dialect::hugging_face ? 1e-12F : 1e-6F;
+  return config;
+}
+
+nn::NamedTensors numbered(const ViTConfig& config) {
+  nn::NamedTensors tensors;
+  float next = 1;
+  for (const nn::ParameterSpec& spec : models::vit_graph(config).parameters())
+    for (size_t i = 0; i < spec.shape.elements(); ++i) tensors[spec.name].push_back(next++);
+  return tensors;
+}
+
+class Pretrained : public testing::Test {
+ protected:
+  /// Writes the dialect's model and reads its tensors back, for a test to spoil.
+  SafeTensors written(Dialect dialect) {
+    write_pretrained(file_, dialect, model_of(dialect), numbered(model_of(dialect)));
+    return read_safetensors(file_);
+  }
+  std::string refusal(const SafeTensors& contents) {
+    write_safetensors(file_, contents);
+    return error_of<StorageError>([&] { read_pretrained(file_, 2); });
+  }
+  test::TemporaryFolder folder_;
+  std::filesystem::path file_ = folder_ / "model.safetensors";
+};
+
+constexpr Dialect dialects[] = {Dialect::article, Dialect::timm, Dialect::hugging_face, Dialect::torchvision};
+
+TEST_F(Pretrained, TellsTheDialectAndTheModelFromTheTensors) {
+  for (const Dialect dialect : dialects) {
+    SCOPED_TRACE(std::string(to_string(dialect)));
+    written(dialect);
+    const io::Pretrained weights = read_pretrained(file_, 2);
+    EXPECT_EQ(weights.dialect, dialect);
+    EXPECT_EQ(models::to_json(weights.model), models::to_json(model_of(dialect)));
+    EXPECT_EQ(weights.parameters, numbered(model_of(dialect)));
+  }
+}
+
+TEST_F(Pretrained, ReadsShardsThatAnIndexNames) {
+  SafeTensors all = written(Dialect::hugging_face), second;
+  second.tensors.insert(all.tensors.extract("classifier.weight"));
+  write_safetensors(folder_ / "1.safetensors", all);
+  write_safetensors(folder_ / "2.safetensors", second);
+  nlohmann::json map;
+  for (const auto& [name, tensor] : all.tensors) map[name] = "1.safetensors";
+  const std::filesystem::path index = folder_ / "model.safetensors.index.json";
+  const auto read_with_head_in = [&](const char* file) {
+    map["classifier.weight"] = file;
+    std::ofstream(index) << nlohmann::json{{"weight_map", map}};
+    return read_pretrained(index).parameters;
+  };
+  EXPECT_EQ(read_with_head_in("2.safetensors"), numbered(model_of(Dialect::hugging_face)));
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_with_head_in("../2.safetensors"); }), {"no plain file name"}));
+  EXPECT_TRUE(
+      says(error_of<StorageError>([&] { read_with_head_in("1.safetensors"); }), {"lacks", "classifier.weight"}));
+}
+
+TEST_F(Pretrained, NamesWhatDoesNotFit) {
+  SafeTensors contents = written(Dialect::timm);
+  contents.tensors["blocks.0.ls1.gamma"] = contents.tensors.at("norm.weight");
+  contents.tensors.erase("blocks.1.mlp.fc2.bias");
+  EXPECT_TRUE(says(refusal(contents), {"timm", "missing: blocks.1.mlp.fc2.bias", "unknown: blocks.0.ls1.gamma"}));
+  contents = written(Dialect::torchvision);
+  contents.tensors.at("encoder.pos_embedding").shape = Shape{1, 5, 8};
+  EXPECT_TRUE(says(refusal(contents), {"encoder.pos_embedding is F32 (1, 5, 8), wanted"}));
+  contents.tensors.at("encoder.pos_embedding").shape = Shape{1, 8, 5};
+  EXPECT_TRUE(says(refusal(contents), {"8 positions", "square grid"}));
+  EXPECT_TRUE(says(refusal({{{"weight", contents.tensors.at("class_token")}}, {}}), {"none of the names", "weight"}));
+}
+
+TEST_F(Pretrained, AsksForWhatTensorsDoNotTell) {
+  written(Dialect::timm);
+  EXPECT_TRUE(says(error_of<UsageError>([&] { read_pretrained(file_); }), {"--heads"}));
+  written(Dialect::hugging_face);
+  std::ofstream(folder_ / "config.json") << R"({"num_attention_heads": 2, "hidden_act": "relu"})";
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"hidden_act", "relu", "gelu"}));
+  std::filesystem::remove(folder_ / "config.json");
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"config.json"}));
+}
+
+TEST_F(Pretrained, RefusesToWriteWhatWouldComputeOtherwise) {
+  const auto refused = [&](Dialect dialect, const ViTConfig& model) {
+    return error_of<UsageError>([&] { write_pretrained(file_, dialect, model, numbered(model)); });
+  };
+  EXPECT_TRUE(says(refused(Dialect::timm, model_of(Dialect::article)), {"dim^-0.5"}));
+  EXPECT_TRUE(says(refused(Dialect::article, model_of(Dialect::timm)), {"epsilon"}));
+  EXPECT_TRUE(says(refused(Dialect::torchvision, model_of(Dialect::hugging_face)), {"epsilon"}));
+  EXPECT_EQ(folder_.entries(), 0U);
+}
+
+}  // namespace
+}  // namespace vitcl::io
