@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 #include <system_error>
+#include <thread>
 
 #include "vitcl/backend/error.hpp"
 
@@ -94,6 +95,16 @@ bool read_until(int descriptor, Clock::time_point latest, std::string& out) {
   }
 }
 
+/// Waits for the process to end; false where the time was over before.
+bool wait_until(pid_t process, Clock::time_point latest, int& status) {
+  constexpr auto pause = std::chrono::milliseconds(1);
+  while (waitpid(process, &status, WNOHANG) == 0) {
+    if (Clock::now() >= latest) return false;
+    std::this_thread::sleep_for(pause);
+  }
+  return true;
+}
+
 }  // namespace
 
 ChildResult run_child(const std::vector<std::string>& command, double seconds,
@@ -103,11 +114,25 @@ ChildResult run_child(const std::vector<std::string>& command, double seconds,
   pipe.close_write_end();
   ChildResult result;
   const auto limit = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  result.timed_out = !read_until(pipe.read_end, Clock::now() + limit, result.out);
-  if (result.timed_out) kill(process, SIGKILL);
+  const auto latest = Clock::now() + limit;
+  result.timed_out = !read_until(pipe.read_end, latest, result.out) || !wait_until(process, latest, result.status);
+  if (!result.timed_out) return result;
+  kill(process, SIGKILL);
   while (waitpid(process, &result.status, 0) < 0 && errno == EINTR) {
   }
   return result;
+}
+
+std::string last_line(const ChildResult& child) {
+  const size_t end = child.out.find_last_not_of('\n');
+  if (end == std::string::npos) return "";
+  const size_t before = child.out.rfind('\n', end);
+  const size_t start = before == std::string::npos ? 0 : before + 1;
+  return child.out.substr(start, end + 1 - start);
+}
+
+std::string failure_of(const ChildResult& child, double seconds) {
+  return child.timed_out ? fmt::format("it did not finish within {} s", seconds) : crash_of(child);
 }
 
 std::string crash_of(const ChildResult& child) {

@@ -17,6 +17,12 @@ struct ChildResult {
 ChildResult run_child(const std::vector<std::string>& command, double seconds,
                       const std::map<std::string, std::string>& variables = {});
 
+/// The last line that it wrote: a driver may print, too.
+std::string last_line(const ChildResult& child);
+
+/// Why a child that was to answer within so many seconds has not, if so: its time was over, or it crashed.
+std::string failure_of(const ChildResult& child, double seconds);
+
 /// How a child that ended by a signal died: "it crashed: signal 11 (Segmentation fault)"; empty for any other.
 std::string crash_of(const ChildResult& child);
 

@@ -70,9 +70,9 @@ fs::path make_vendors(const fs::path& folder, const std::vector<fs::path>& icds)
   return folder;
 }
 
-std::string failure_of(const ChildResult& child, double seconds) {
-  if (child.timed_out) return fmt::format("it did not answer within {} s", seconds);
-  if (const std::string crash = crash_of(child); !crash.empty()) return crash;
+/// What is wrong with the driver that the child has tried; empty for a sound one.
+std::string fault_of(const ChildResult& child, double seconds) {
+  if (std::string failure = failure_of(child, seconds); !failure.empty()) return failure;
   if (child.out == sound_answer) return "";
   const bool answered = child.out.starts_with(failure_answer);
   const size_t end = child.out.ends_with(sound_answer) ? child.out.size() - sound_answer.size() : child.out.size();
@@ -103,7 +103,7 @@ DriverGuard::DriverGuard(const std::vector<std::string>& command, double seconds
   }
   std::vector<fs::path> sound;
   for (size_t i = 0; i < drivers_.size(); ++i) {
-    drivers_[i].failure = failure_of(children[i].get(), seconds);
+    drivers_[i].failure = fault_of(children[i].get(), seconds);
     if (drivers_[i].failure.empty()) sound.push_back(drivers_[i].icd);
   }
   if (sound.size() == drivers_.size()) return;

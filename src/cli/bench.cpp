@@ -1,4 +1,6 @@
 // vitcl bench: how fast devices are at training a Vision Transformer, and one table from many machines' figures.
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -7,6 +9,7 @@
 #include "bench_page.hpp"
 #include "command.hpp"
 #include "device_report.hpp"
+#include "drivers.hpp"
 #include "options.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
@@ -21,7 +24,7 @@ using train::BenchmarkReport;
 using train::DeviceBenchmark;
 
 struct Options : CommonOptions {
-  std::string device, output = "vitcl-bench.json", html;
+  std::string device, output = "vitcl-bench.json", html, time_limit = "1800s";
   std::vector<std::string> models = {"article", "small"}, files;
 };
 
@@ -31,6 +34,10 @@ void print_limits(const std::vector<BenchColumn>& columns) {
   print("{:<24} {:>6} {:>9} {:>10} {:>9} {:>9} {:>9} {:>5}  {}\n", "DEVICE", "UNITS", "LAUNCH", "PEAK", "MEMORY",
         "UPLOAD", "DOWNLOAD", "ULP", "HASH OF THE WEIGHTS");
   for (const BenchColumn& column : columns) {
+    if (!column.device->failure.empty()) {
+      print("{:<24} {:>6} {}\n", column.title, column.device->compute_units, column.device->failure);
+      continue;
+    }
     const train::DeviceLimits& limits = column.device->limits;
     print("{:<24} {:>6} {:>6.1f} us {:>5.0f} GF/s {:>4.1f} GB/s {:>4.1f} GB/s {:>4.1f} GB/s {:>5}  {}\n", column.title,
           column.device->compute_units, 1e6 * limits.launch_seconds, 1e-9 * limits.flops_per_second,
@@ -95,22 +102,23 @@ std::optional<double> worst_ulp(const DeviceInfo& device) {
 }
 
 int run(const Options& options) {
+  const double limit = seconds_of("--time-limit", options.time_limit);
   const Notes note(options.quiet);
   for (const std::string& model : options.models) models::preset(model);  // throws for a name that there is not
   io::AtomicFile file(options.output);                                    // throws where it could not be saved
   BenchmarkReport report = train::new_benchmark_report();
+  const auto guard = guard_drivers(note);
   for (const DeviceInfo& device : chosen_devices(options.device)) {
-    note("device  {}", describe(device));
-    try {
-      report.devices.push_back(
-          train::benchmark_device(device, options.models, [&](const std::string& what) { note("        {}", what); }));
-      note("        accuracy");
-      report.devices.back().worst_ulp = worst_ulp(device);
-    } catch (const DeviceError& error) {
-      print_error(fmt::format("{}: {}", device.name, error.what()));
-    }
+    note("measuring {}; that takes minutes", describe(device));
+    const std::string models = fmt::format("{}", fmt::join(options.models, ","));
+    report.devices.push_back(train::benchmark_in_child(
+        device, {"/proc/self/exe", "bench-device", "--device", device.selector(), "--model", models}, limit));
+    const std::string& failure = report.devices.back().failure;
+    if (!failure.empty()) print_error(fmt::format("{}: {}", device.name, failure));
   }
-  if (report.devices.empty()) throw DeviceError("no device could be measured; the reasons are above");
+  if (std::ranges::none_of(report.devices, [](const auto& device) { return device.failure.empty(); })) {
+    throw DeviceError("no device could be measured; the reasons are above");
+  }
   file.write(train::to_json(report));
   file.commit();
   const std::vector<BenchmarkReport> reports = {std::move(report)};
@@ -120,6 +128,28 @@ int run(const Options& options) {
     print_table(bench_table(reports));
   }
   note("saved   {}", options.output);
+  return exit_done;
+}
+
+/// Measures one device and prints the report as a line; of what can't be measured, why.
+int run_device(const Options& options) {
+  // Should the process that started this one be gone, a driver that hangs shall not stay behind.
+  constexpr unsigned longest = 7200;
+  alarm(longest);
+  const DeviceInfo device = select_device(options.device);
+  BenchmarkReport report = train::new_benchmark_report();
+  try {
+    report.devices.push_back(train::benchmark_device(device, options.models, [](const std::string&) {}));
+    report.devices.back().worst_ulp = worst_ulp(device);
+  } catch (const Error& error) {
+    report.devices = {{.name = device.name,
+                       .alias = device.alias,
+                       .platform = device.platform,
+                       .driver = device.driver_version,
+                       .compute_units = device.caps.compute_units,
+                       .failure = error.what()}};
+  }
+  print("{}", train::to_json(report, true));
   return exit_done;
 }
 
@@ -140,6 +170,12 @@ int merge(const Options& options) {
   return exit_done;
 }
 
+void add_models(CLI::App& app, Options& options) {
+  app.add_option("--model", options.models, "presets whose ops and steps are measured")
+      ->option_text("NAME,... [article,small]")
+      ->delimiter(',');
+}
+
 }  // namespace
 
 Command add_bench(CLI::App& root) {
@@ -147,9 +183,10 @@ Command add_bench(CLI::App& root) {
   CLI::App* app = root.add_subcommand("bench", "Measure devices: limits, ops, training; merge many machines' figures");
   app->add_option("--device", options->device, "the devices to measure; all but interpreters where it is not given")
       ->option_text("DEVICE,...");
-  app->add_option("--model", options->models, "presets whose ops and steps are measured")
-      ->option_text("NAME,... [article,small]")
-      ->delimiter(',');
+  add_models(*app, *options);
+  app->add_option("--time-limit", options->time_limit, "a device that takes longer counts as failed")
+      ->option_text("TIME [1800s]")
+      ->take_last();
   app->add_option("--output", options->output, "file for the figures")->option_text("FILE [vitcl-bench.json]");
   add_json(*app, *options);
   add_quiet(*app, *options);
@@ -161,6 +198,15 @@ Command add_bench(CLI::App& root) {
             complete_options(root, *app);
             return merging->parsed() ? merge(*options) : run(*options);
           }};
+}
+
+/// Not for users: `vitcl bench` starts it, so that a driver that crashes or hangs takes nothing with it.
+Command add_bench_device(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = root.add_subcommand("bench-device", "Measure one device")->group("");
+  app->add_option("--device", options->device, "the device")->required();
+  add_models(*app, *options);
+  return {app, [options] { return run_device(*options); }};
 }
 
 }  // namespace vitcl::cli

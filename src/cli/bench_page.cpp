@@ -65,8 +65,12 @@ std::string limits_table(const std::vector<BenchColumn>& columns) {
     const train::DeviceLimits& limits = device.limits;
     rows += "<tr>" + text_cell(column.title) + text_cell(device.name) +
             text_cell(fmt::format("{}, driver {}", device.platform, device.driver)) +
-            cell(fmt::format("{}", device.compute_units)) +
-            cell(fmt::format("{:.1f} µs", 1e6 * limits.launch_seconds)) +
+            cell(fmt::format("{}", device.compute_units));
+    if (!device.failure.empty()) {
+      rows += fmt::format("<td class=text colspan=7>{}</td></tr>\n", escaped(device.failure));
+      continue;
+    }
+    rows += cell(fmt::format("{:.1f} µs", 1e6 * limits.launch_seconds)) +
             cell(fmt::format("{:.0f} GFLOP/s", 1e-9 * limits.flops_per_second)) +
             cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.bytes_per_second)) +
             cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.upload_bytes_per_second)) +

@@ -1,11 +1,11 @@
+#include "bench_table.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
-
-#include "bench_page.hpp"
 
 namespace vitcl::cli {
 namespace {

@@ -26,6 +26,7 @@ struct Command {
 };
 
 Command add_bench(CLI::App& root);
+Command add_bench_device(CLI::App& root);
 Command add_devices(CLI::App& root);
 Command add_check_driver(CLI::App& root);
 Command add_measure_training(CLI::App& root);

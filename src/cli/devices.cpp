@@ -22,7 +22,7 @@ using nlohmann::ordered_json;
 struct Options : CommonOptions {
   ConfigFlags flags;
   bool explain = false, lines = false, measure = false;
-  std::string time_limit = driver_time_limit;
+  std::string time_limit = fmt::format("{}s", driver_seconds);
 };
 
 /// What the self-test said, null where it was not asked.
@@ -133,7 +133,7 @@ int run(const Options& options) {
   const double limit = seconds_of("--time-limit", options.time_limit);
   const Notes note(options.quiet);
   const auto variables = relevant_variables();  // before the guard sets one
-  const auto guard = guard_drivers(limit, note);
+  const auto guard = guard_drivers(note, limit);
   std::vector<DeviceInfo> devices = list_devices();
   if (options.measure) {
     measure(devices, note);
@@ -168,7 +168,7 @@ Command add_devices(CLI::App& root) {
   options->flags.add(*app, {"model", "batch-size", "fuse"});
   for (const char* name : {"--model", "--batch-size", "--fuse"}) app->get_option(name)->needs(explain);
   app->add_option("--time-limit", options->time_limit, "a driver that takes longer to open its devices is left out")
-      ->option_text(fmt::format("TIME [{}]", driver_time_limit))
+      ->option_text(fmt::format("TIME [{}]", options->time_limit))
       ->take_last();
   add_json(*app, *options);
   lines->excludes("--json");

@@ -7,6 +7,7 @@
 
 #include "command.hpp"
 #include "device_report.hpp"
+#include "drivers.hpp"
 #include "options.hpp"
 #include "trace_file.hpp"
 #include "trust.hpp"
@@ -96,6 +97,7 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   const double limit = seconds_of("--time-limit", options.time_limit);
   if (!options.report.empty()) require_writable(options.report);
   const Notes note(options.quiet);
+  const auto guard = guard_drivers(note);
   std::vector<Examined> all;
   for (const DeviceInfo& device : wanted_devices(options, from_file)) {
     note("testing {}; its kernels are compiled first, where its driver has not kept them", describe(device));

@@ -7,7 +7,7 @@
 
 namespace vitcl::cli {
 
-std::unique_ptr<DriverGuard> guard_drivers(double seconds, const Notes& note) {
+std::unique_ptr<DriverGuard> guard_drivers(const Notes& note, double seconds) {
   const std::vector<std::string> command = {"/proc/self/exe", "check-driver"};
   auto guard = std::make_unique<DriverGuard>(command, seconds);
   for (const DriverCheck& driver : guard->drivers()) {

@@ -48,14 +48,9 @@ std::string to_json(const Report& report) {
 
 Report examine(const std::vector<std::string>& command, double seconds) {
   const ChildResult child = run_child(command, seconds);
-  if (child.timed_out) return failed(fmt::format("it did not finish within {} s", seconds));
-  if (const std::string crash = crash_of(child); !crash.empty()) return failed(crash);
+  if (const std::string failure = failure_of(child, seconds); !failure.empty()) return failed(failure);
   try {
-    // A driver may print, too; the report is the last line.
-    const std::string& out = child.out;
-    const size_t end = out.find_last_not_of('\n');
-    const size_t start = end == std::string::npos ? 0 : out.rfind('\n', end) + 1;
-    return from_json(ordered_json::parse(out.substr(start)));
+    return from_json(ordered_json::parse(last_line(child)));
   } catch (const ordered_json::exception&) {
     return failed(fmt::format("it ended with code {} and no report", WEXITSTATUS(child.status)));
   }

@@ -62,24 +62,29 @@ ordered_json json_of(const ModelSpeed& model, const DeviceLimits& limits) {
 
 ordered_json json_of(const DeviceBenchmark& device) {
   const DeviceLimits& limits = device.limits;
+  ordered_json json = {{"name", device.name},
+                       {"alias", device.alias},
+                       {"platform", device.platform},
+                       {"driver", device.driver},
+                       {"compute_units", device.compute_units}};
+  if (!device.failure.empty()) {
+    json["failure"] = device.failure;
+    return json;
+  }
   ordered_json ops = ordered_json::array(), models = ordered_json::array();
   for (const OpSpeed& op : device.ops) ops.push_back(json_of(op, limits));
   for (const ModelSpeed& model : device.models) models.push_back(json_of(model, limits));
-  return {{"name", device.name},
-          {"alias", device.alias},
-          {"platform", device.platform},
-          {"driver", device.driver},
-          {"compute_units", device.compute_units},
-          {"limits",
-           {{"launch_seconds", limits.launch_seconds},
-            {"bytes_per_second", limits.bytes_per_second},
-            {"upload_bytes_per_second", limits.upload_bytes_per_second},
-            {"download_bytes_per_second", limits.download_bytes_per_second},
-            {"flops_per_second", limits.flops_per_second}}},
-          {"ops", ops},
-          {"models", models},
-          {"weights_hash", device.weights_hash},
-          {"worst_ulp", device.worst_ulp ? ordered_json(*device.worst_ulp) : ordered_json()}};
+  json.update({{"limits",
+                {{"launch_seconds", limits.launch_seconds},
+                 {"bytes_per_second", limits.bytes_per_second},
+                 {"upload_bytes_per_second", limits.upload_bytes_per_second},
+                 {"download_bytes_per_second", limits.download_bytes_per_second},
+                 {"flops_per_second", limits.flops_per_second}}},
+               {"ops", ops},
+               {"models", models},
+               {"weights_hash", device.weights_hash},
+               {"worst_ulp", device.worst_ulp ? ordered_json(*device.worst_ulp) : ordered_json()}});
+  return json;
 }
 
 /// A time, rate or amount: a finite number that is not negative.
@@ -108,18 +113,19 @@ ModelSpeed model_from(const ordered_json& json) {
 }
 
 DeviceBenchmark device_from(const ordered_json& json) {
-  const ordered_json& limits = json.at("limits");
   DeviceBenchmark device{.name = json.at("name"),
                          .alias = json.at("alias"),
                          .platform = json.at("platform"),
                          .driver = json.at("driver"),
-                         .compute_units = json.at("compute_units"),
-                         .limits = {.launch_seconds = number(limits, "launch_seconds"),
-                                    .bytes_per_second = number(limits, "bytes_per_second"),
-                                    .upload_bytes_per_second = number(limits, "upload_bytes_per_second"),
-                                    .download_bytes_per_second = number(limits, "download_bytes_per_second"),
-                                    .flops_per_second = number(limits, "flops_per_second")},
-                         .weights_hash = json.at("weights_hash")};
+                         .compute_units = json.at("compute_units")};
+  if (device.failure = json.value("failure", ""); !device.failure.empty()) return device;
+  const ordered_json& limits = json.at("limits");
+  device.limits = {.launch_seconds = number(limits, "launch_seconds"),
+                   .bytes_per_second = number(limits, "bytes_per_second"),
+                   .upload_bytes_per_second = number(limits, "upload_bytes_per_second"),
+                   .download_bytes_per_second = number(limits, "download_bytes_per_second"),
+                   .flops_per_second = number(limits, "flops_per_second")};
+  device.weights_hash = json.at("weights_hash");
   if (!json.at("worst_ulp").is_null()) device.worst_ulp = number(json, "worst_ulp");
   for (const ordered_json& op : json.at("ops")) device.ops.push_back(op_from(op));
   for (const ordered_json& model : json.at("models")) device.models.push_back(model_from(model));
@@ -132,14 +138,14 @@ BenchmarkReport new_benchmark_report() {
   return {.version = version(), .date = utc_time(), .host = host_name(), .processor = processor_name()};
 }
 
-std::string to_json(const BenchmarkReport& report) {
+std::string to_json(const BenchmarkReport& report, bool one_line) {
   ordered_json devices = ordered_json::array();
   for (const DeviceBenchmark& device : report.devices) devices.push_back(json_of(device));
   const ordered_json document = {{"format", format_name},        {"format_version", format_version},
                                  {"version", report.version},    {"date", report.date},
                                  {"host", report.host},          {"processor", report.processor},
                                  {"devices", std::move(devices)}};
-  return document.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return document.dump(one_line ? -1 : 1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
 BenchmarkReport benchmark_from_json(const std::string& text, const std::string& source) {

@@ -152,9 +152,8 @@ class Search {
 }  // namespace
 
 Measurement read_answer(const ChildResult& child, double seconds) {
-  if (child.timed_out) return {.failure = fmt::format("it did not finish within {} s", seconds)};
-  if (const std::string crash = crash_of(child); !crash.empty()) return {.failure = crash};
-  const auto json = nlohmann::json::parse(child.out, nullptr, false);
+  if (std::string failure = failure_of(child, seconds); !failure.empty()) return {.failure = std::move(failure)};
+  const auto json = nlohmann::json::parse(last_line(child), nullptr, false);
   if (!json.is_object() || (!json.contains("failure") && !json.value("microseconds", nlohmann::json()).is_number())) {
     return {.failure = fmt::format("its process ended with code {} and no answer", WEXITSTATUS(child.status))};
   }

@@ -37,6 +37,15 @@ TEST_F(Bench, MeasuresADeviceAndMergesWithAnother) {
   EXPECT_EQ(html.find("http"), std::string::npos) << "the page needs no other";
 }
 
+// The time is too short for any device; its entry fails, and so does the run where there is no other.
+TEST_F(Bench, ADeviceThatTakesTooLongIsGivenUp) {
+  const Result result =
+      program.run({"bench", "--device", "auto", "--model", "article", "--time-limit", "0.1s", "--output", "a.json"});
+  EXPECT_EQ(result.code, 4) << result;
+  EXPECT_TRUE(says(result.err, {"did not finish within 0.1 s", "no device could be measured"}));
+  EXPECT_FALSE(std::filesystem::exists(program / "a.json"));
+}
+
 TEST_F(Bench, BadInputIsNamed) {
   const auto expect = [&](int code, const Arguments& arguments, std::initializer_list<std::string_view> parts) {
     const Result result = program.run(arguments);

@@ -51,7 +51,16 @@ TEST_F(Drivers, OneThatHangsIsLeftOut) {
   const Result result = program.run({"devices", "--json", "--time-limit", "15s"});
   ASSERT_EQ(result.code, 0) << result;
   EXPECT_EQ(json::parse(result.out).size(), list_devices().size());
-  EXPECT_TRUE(says(result.err, {"a_hang.icd: it did not answer within 15 s"}));
+  EXPECT_TRUE(says(result.err, {"a_hang.icd: it did not finish within 15 s"}));
+}
+
+TEST_F(Drivers, TheSelfTestAndTheBenchmarkLeaveThemOutToo) {
+  add_broken_driver("crash");
+  for (const char* command : {"doctor", "bench"}) {
+    const Result result = program.run({command});
+    EXPECT_EQ(result.code, 4) << result;
+    EXPECT_TRUE(says(result.err, {"a_crash.icd: it crashed: signal 6", "pocl-opencl-icd"}));
+  }
 }
 
 TEST_F(Drivers, NothingIsLeftBehind) {

@@ -67,6 +67,18 @@ std::string replaced(std::string text, const std::string& part, const std::strin
   return text.replace(at, part.size(), by);
 }
 
+TEST(BenchmarkFile, ADeviceThatFailedSaysWhy) {
+  BenchmarkReport with = report();
+  with.devices.push_back({.name = "broken", .alias = "b", .platform = "p", .driver = "1", .failure = "it crashed"});
+  const std::string line = train::to_json(with, true);
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  const BenchmarkReport read = train::benchmark_from_json(line, "file");
+  ASSERT_EQ(read.devices.size(), 2);
+  EXPECT_EQ(read.devices[1].failure, "it crashed");
+  EXPECT_TRUE(read.devices[1].ops.empty());
+  EXPECT_TRUE(read.devices[0].failure.empty());
+}
+
 TEST(BenchmarkFile, WhatIsNoneIsNamed) {
   const std::string good = train::to_json(report());
   const auto error = [](const std::string& text) {

@@ -60,6 +60,7 @@ struct DeviceBenchmark {
   std::string weights_hash = {};
   /// The largest error of exp, log and GELU in units in the last place, where the self-test measured it.
   std::optional<double> worst_ulp = {};
+  std::string failure = {};  ///< why nothing was measured, if so
 };
 
 /// What one run of `vitcl bench` writes.
@@ -75,13 +76,18 @@ BenchmarkReport new_benchmark_report();
 DeviceBenchmark benchmark_device(const DeviceInfo& device, std::span<const std::string> models,
                                  const std::function<void(const std::string&)>& progress);
 
+/// The same in a process of its own, `command`, which prints to_json() of a report on the device as one line, or is
+/// killed after so many seconds: a driver that crashes or hangs costs no more than its own figures. Throws StorageError
+/// where it can't be started.
+DeviceBenchmark benchmark_in_child(const DeviceInfo& device, const std::vector<std::string>& command, double seconds);
+
 /// Pennycook's metric (Pennycook, Sewall, Lee 2016): the harmonic mean of the shares that a set of devices reaches, 0
 /// where one reaches none.
 double performance_portability(std::span<const double> shares);
 
-/// A report as a JSON document, and back. Reading throws DataError naming `source` for what is no report or of another
-/// format.
-std::string to_json(const BenchmarkReport& report);
+/// A report as a JSON document, in one line or in many, and back. Reading throws DataError naming `source` for what is
+/// no report or of another format.
+std::string to_json(const BenchmarkReport& report, bool one_line = false);
 BenchmarkReport benchmark_from_json(const std::string& text, const std::string& source);
 
 }  // namespace vitcl::train

@@ -1,0 +1,28 @@
+// A device's benchmark in a process of its own.
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include "backend/child_process.hpp"
+#include "vitcl/backend/error.hpp"
+#include "vitcl/train/benchmark.hpp"
+
+namespace vitcl::train {
+
+DeviceBenchmark benchmark_in_child(const DeviceInfo& device, const std::vector<std::string>& command, double seconds) {
+  const ChildResult child = run_child(command, seconds);
+  DeviceBenchmark result{.name = device.name,
+                         .alias = device.alias,
+                         .platform = device.platform,
+                         .driver = device.driver_version,
+                         .compute_units = device.caps.compute_units,
+                         .failure = failure_of(child, seconds)};
+  if (!result.failure.empty()) return result;
+  try {
+    return benchmark_from_json(last_line(child), "its answer").devices.at(0);
+  } catch (const std::exception&) {
+    result.failure = fmt::format("it ended with code {} and no figures", WEXITSTATUS(child.status));
+  }
+  return result;
+}
+
+}  // namespace vitcl::train
