@@ -123,7 +123,7 @@ void print_results(const train::Trainer& trainer, const train::EpochMetrics& las
   print("test accuracy   {:.2f} % after epoch {} (best {:.2f} % after epoch {})\n", 100 * last.test_accuracy,
         last.epoch, 100 * position.best_accuracy, position.best_epoch);
   print("execution time  {:.1f} s\n", seconds);
-  if (last.data_wait > 0) print("data wait       {:.1f} % of the last epoch's training\n", 100 * last.data_wait);
+  if (last.data_wait) print("data wait       {:.1f} % of the last epoch's training\n", 100 * *last.data_wait);
   print("checkpoint      {}\n", folder.last_checkpoint().string());
 }
 

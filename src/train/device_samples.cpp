@@ -62,7 +62,9 @@ DeviceSamples DeviceSamples::open(Queue& queue, const data::Split& split, const 
   return samples;
 }
 
-double DeviceSamples::waited_seconds() const { return stream ? stream->waited_seconds() : 0; }
+std::optional<double> DeviceSamples::waited_seconds() const {
+  return stream ? std::optional(stream->waited_seconds()) : std::nullopt;
+}
 
 DeviceSamples DeviceSamples::upload(Queue& queue, const Shape& pixels_shape, std::span<const uint8_t> pixels,
                                     std::span<const int32_t> labels, const PixelStatistics& pixel_statistics) {

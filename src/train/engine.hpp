@@ -41,8 +41,8 @@ class Engine {
   /// The first parameter whose gradient or value is not finite, in words; empty where there is none.
   virtual std::string first_not_finite() = 0;
 
-  /// How long the device has had nothing to do in training for want of images.
-  virtual double waited_seconds() const { return 0; }
+  /// How long the device has had nothing to do in training for want of images; empty where none are streamed.
+  virtual std::optional<double> waited_seconds() const { return {}; }
 
   /// Whether a copy of the state, after the steps whose losses were read last, now lies on the host, where it outlives
   /// every device. Makes one where that is due.

@@ -76,8 +76,8 @@ void MetricsLog::add(const EpochMetrics& metrics) {
                        {"test_accuracy", metrics.test_accuracy},
                        {"train_images_per_second", metrics.train_images_per_second},
                        {"train_seconds", metrics.train_seconds},
-                       {"test_seconds", metrics.test_seconds},
-                       {"data_wait", metrics.data_wait}};
+                       {"test_seconds", metrics.test_seconds}};
+  if (metrics.data_wait) line["data_wait"] = *metrics.data_wait;
   write(line.dump() + '\n');
 }
 

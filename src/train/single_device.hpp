@@ -32,7 +32,7 @@ class SingleDevice final : public Engine {
   void load(const Checkpoint& checkpoint) override { stepper_.load(checkpoint); }
   void save(Checkpoint& checkpoint) override { stepper_.save(checkpoint); }
   std::string first_not_finite() override;
-  double waited_seconds() const override { return train_.waited_seconds(); }
+  std::optional<double> waited_seconds() const override { return train_.waited_seconds(); }
 
  private:
   Queue& queue_;

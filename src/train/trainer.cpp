@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "data_parallel.hpp"
 #include "pace.hpp"
@@ -282,9 +283,10 @@ bool Trainer::State::evaluate_epoch(const std::atomic<bool>& stop) {
       .test_accuracy = evaluation->accuracy,
       .train_images_per_second = epoch_seconds > 0 ? static_cast<double>(epoch_images) / epoch_seconds : 0,
       .train_seconds = epoch_seconds,
-      .test_seconds = watch.seconds(),
-      .data_wait = epoch_seconds > 0 ? (engine->waited_seconds() - waited_seconds) / epoch_seconds : 0};
-  waited_seconds = engine->waited_seconds();
+      .test_seconds = watch.seconds()};
+  if (const auto waited = engine->waited_seconds(); waited && epoch_seconds > 0) {
+    metrics.data_wait = (*waited - std::exchange(waited_seconds, *waited)) / epoch_seconds;
+  }
   if (!std::isfinite(evaluation->loss)) fail(fmt::format("the test loss is {}", evaluation->loss));
   bool best = evaluation->accuracy > position.best_accuracy;
   ++position.epochs;

@@ -54,13 +54,13 @@ TEST_F(Doctor, ARightDevicePasses) {
 
 // Off by little, in one pass or at one place, beyond the end: each in its own way.
 TEST_F(Doctor, WrongKernelsAreNamed) {
-  spoil("gelu.cl", "GELU(vitcl_load_flat(x, i, n))", "1.001f * GELU(vitcl_load_flat(x, i, n))");
+  spoil("gelu.cl", "GELU(vitcl_load_stored(x, i, n))", "1.001f * GELU(vitcl_load_stored(x, i, n))");
   spoil("adam.cl", "step_size * update", "1.001f * step_size * update");
   spoil("layer_norm.cl", "dbias[c] = accumulate ? dbias[c] + bias_sum : bias_sum", "dbias[c] = bias_sum");
   spoil("patch_embed.cl", "int image = 0; image < batch", "int image = 0; image < min(batch, 6)");
   spoil("pool.cl", "1.0f / (float)count : 0.0f", "1.0f / (float)(count + 1) : 0.0f");
-  spoil("add.cl", "vitcl_store_gradient(vitcl_load_flat(dy, i, n), dx, i, n, accumulate); }",
-        "vitcl_store_gradient(vitcl_load_flat(dy, i, n), dx, i, n, accumulate); } dx[n] = 0.0f;");
+  spoil("add.cl", "vitcl_store_stored_gradient(vitcl_load_stored(dy, i, n), dx, i, n, accumulate); }",
+        "vitcl_store_stored_gradient(vitcl_load_stored(dy, i, n), dx, i, n, accumulate); } dx[n] = 0.0f;");
   spoil("activation_probe.cl", "powers + first);", "powers + first); powers[first] *= 1.000001f;");
   const Result result = program.run({"doctor", "--device", "auto", "--json", "--quiet"});
   EXPECT_EQ(result.code, 4) << result;
@@ -84,7 +84,7 @@ TEST_F(Doctor, WrongKernelsAreNamed) {
 }
 
 TEST_F(Doctor, TrainRefusesADeviceThatFails) {
-  spoil("pool.cl", "vitcl_load_flat(tokens + image", "1.001f * vitcl_load_flat(tokens + image");
+  spoil("pool.cl", "vitcl_load_stored(tokens + image", "1.001f * vitcl_load_stored(tokens + image");
   // By name: auto would pass over it from the second run on.
   const Arguments run = small_run("run") + Arguments{"--epochs", "1", "--device", info.selector()};
   const Result first = program.run(run);

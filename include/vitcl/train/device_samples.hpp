@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -48,7 +49,7 @@ struct DeviceSamples {
   /// The most images that a step may take.
   size_t most_batch() const { return stream ? pixels.front().shape()[0] : count(); }
   /// How long the device had nothing to do for want of images.
-  double waited_seconds() const;
+  std::optional<double> waited_seconds() const;
 };
 
 }  // namespace vitcl::train

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace vitcl::train {
@@ -25,7 +26,8 @@ struct EpochMetrics {
   double train_images_per_second = 0;
   double train_seconds = 0;
   double test_seconds = 0;
-  double data_wait = 0;  ///< the share of train_seconds in which the device waited for images, 0 to 1
+  /// The share of train_seconds in which the device waited for images, 0 to 1; empty where none are streamed.
+  std::optional<double> data_wait = {};
 };
 
 /// metrics.jsonl: one flat JSON object a line, a step's or an epoch's. The file is locked while the log is open.
