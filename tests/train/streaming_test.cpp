@@ -46,6 +46,10 @@ data::Dataset decoded_data(size_t broken = 1000) {
 
 class StreamingTest : public DeviceTest {
  protected:
+  void SetUp() override {
+    if (is_oclgrind(device().info())) GTEST_SKIP() << "Oclgrind's checks know one thread";
+  }
+
   /// A run in a new folder, in chunks of a batch where `data_memory` is 0.001 MiB; interrupted and restored after each
   /// of `stops` reports. Returns its last checkpoint's bytes.
   std::vector<uint8_t> run(double data_memory, size_t workers, const data::Dataset& dataset,
