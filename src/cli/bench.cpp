@@ -138,16 +138,12 @@ int run_device(const Options& options) {
   alarm(longest);
   const DeviceInfo device = select_device(options.device);
   BenchmarkReport report = train::new_benchmark_report();
+  DeviceBenchmark& measured = report.devices.emplace_back(train::new_device_benchmark(device));
   try {
-    report.devices.push_back(train::benchmark_device(device, options.models, [](const std::string&) {}));
-    report.devices.back().worst_ulp = worst_ulp(device);
+    measured = train::benchmark_device(device, options.models);
+    measured.worst_ulp = worst_ulp(device);
   } catch (const Error& error) {
-    report.devices = {{.name = device.name,
-                       .alias = device.alias,
-                       .platform = device.platform,
-                       .driver = device.driver_version,
-                       .compute_units = device.caps.compute_units,
-                       .failure = error.what()}};
+    measured.failure = error.what();
   }
   print("{}", train::to_json(report, true));
   return exit_done;

@@ -13,8 +13,6 @@
 namespace vitcl::cli {
 namespace {
 
-constexpr size_t most_classes = size_t{1} << 20;
-
 struct Options : CommonOptions {
   ConfigFlags flags;
   std::string checkpoint;
@@ -99,9 +97,7 @@ Command add_eval(CLI::App& root) {
       *app, {"device", "data", "data-dir", "digits-seed", "val-split", "test-samples", "batch-size", "patch-mask"});
   app->get_option("--data")->option_text("TEXT [the checkpoint's]");
   add_config_file(*app, *options);
-  app->add_option("--topk", options->topk, "also count an image whose class is among the K most probable")
-      ->option_text("K [5]")
-      ->check(CLI::Range(size_t{1}, most_classes));
+  add_topk(*app, options->topk, "also count an image whose class is among the K most probable");
   add_json(*app, *options);
   app->add_flag("--csv", options->csv, "print a line a class, with its row of the confusion matrix")
       ->excludes(app->get_option("--json"));

@@ -101,6 +101,12 @@ std::string group_title(train::OptionGroup group) {
 
 }  // namespace
 
+void add_topk(CLI::App& app, size_t& k, const std::string& description) {
+  constexpr size_t most_classes = size_t{1} << 20;
+  app.add_option("--topk", k, description)
+      ->option_text(fmt::format("K [{}]", k))
+      ->check(CLI::Range(size_t{1}, most_classes));
+}
 void add_quiet(CLI::App& app, CommonOptions& options) {
   app.add_flag("--quiet", options.quiet, "no progress, results only");
 }

@@ -21,6 +21,8 @@ struct CommonOptions {
 void add_quiet(CLI::App& app, CommonOptions& options);
 void add_profile(CLI::App& app, CommonOptions& options);
 void add_json(CLI::App& app, CommonOptions& options);
+/// --topk: how many of the most probable classes.
+void add_topk(CLI::App& app, size_t& k, const std::string& description);
 void add_config_file(CLI::App& app, CommonOptions& options);
 
 /// "90", "90s", "2m" or "1h" in seconds. Throws UsageError naming the option.

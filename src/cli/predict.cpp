@@ -17,7 +17,6 @@
 namespace vitcl::cli {
 namespace {
 
-constexpr size_t most_classes = size_t{1} << 20;
 constexpr size_t pictures_at_once = 32;  // enough to keep a device busy, few enough for any memory
 
 struct Options : CommonOptions {
@@ -159,9 +158,7 @@ Command add_predict(CLI::App& root) {
          "PNG or JPEG files, folders of them, or - for standard input; stretched or shrunk to the model's size")
       ->required()
       ->option_text("...");
-  app->add_option("--topk", options->topk, "show the K most probable classes")
-      ->option_text("K [3]")
-      ->check(CLI::Range(size_t{1}, most_classes));
+  add_topk(*app, options->topk, "show the K most probable classes");
   app->add_option("--invert", options->invert,
                   "negatives: auto: of pictures on a light ground, where the model learned from a dark one; on; off")
       ->option_text("auto|on|off [auto]")

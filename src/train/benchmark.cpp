@@ -113,29 +113,28 @@ std::string train_and_hash(Device& device) {
 
 }  // namespace
 
-DeviceBenchmark benchmark_device(const DeviceInfo& info, std::span<const std::string> models,
-                                 const std::function<void(const std::string&)>& progress) {
+DeviceBenchmark new_device_benchmark(const DeviceInfo& device) {
+  return {.name = device.name,
+          .alias = device.alias,
+          .platform = device.platform,
+          .driver = device.driver_version,
+          .compute_units = device.caps.compute_units};
+}
+
+DeviceBenchmark benchmark_device(const DeviceInfo& info, std::span<const std::string> models) {
   Device device(info);
-  DeviceBenchmark result{.name = info.name,
-                         .alias = info.alias,
-                         .platform = info.platform,
-                         .driver = info.driver_version,
-                         .compute_units = info.caps.compute_units};
+  DeviceBenchmark result = new_device_benchmark(info);
   const ImplementationNames tuned = TuningStore().load(info).names();
-  progress("its limits");
   result.limits = measure_limits(device);
   for (const std::string& model : models) {
     for (const auto& [key, flops] : ops_of(info, config_of(model))) {
-      progress(fmt::format("{} {} of {}", key.op, key.shape, model));
       result.ops.push_back(time_op(device, tuned, {.model = model, .key = key}, flops, result.limits));
     }
   }
   device.choices().ask(tuned);
   for (const std::string& model : models) {
-    progress(fmt::format("a step of {}", model));
     result.models.push_back(time_model(device, model, result.limits));
   }
-  progress("ten steps for the hash of the weights");
   result.weights_hash = train_and_hash(device);
   return result;
 }

@@ -10,12 +10,8 @@ namespace vitcl::train {
 
 DeviceBenchmark benchmark_in_child(const DeviceInfo& device, const std::vector<std::string>& command, double seconds) {
   const ChildResult child = run_child(command, seconds);
-  DeviceBenchmark result{.name = device.name,
-                         .alias = device.alias,
-                         .platform = device.platform,
-                         .driver = device.driver_version,
-                         .compute_units = device.caps.compute_units,
-                         .failure = failure_of(child, seconds)};
+  DeviceBenchmark result = new_device_benchmark(device);
+  result.failure = failure_of(child, seconds);
   if (!result.failure.empty()) return result;
   try {
     return benchmark_from_json(last_line(child), "its answer").devices.at(0);

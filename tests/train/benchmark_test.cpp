@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, BenchmarkTest, all_devices(), device_name);
 
 TEST_P(BenchmarkTest, MeasuresLimitsAndTrainsToTheSameBits) {
   if (is_oclgrind(GetParam().info)) GTEST_SKIP() << "an interpreter has no speed";
-  const auto measured = [&] { return train::benchmark_device(GetParam().info, {}, [](const std::string&) {}); };
+  const auto measured = [&] { return train::benchmark_device(GetParam().info, {}); };
   const train::DeviceBenchmark first = measured();
   EXPECT_EQ(first.name, GetParam().info.name);
   EXPECT_TRUE(first.ops.empty() && first.models.empty());

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -62,6 +61,8 @@ struct DeviceBenchmark {
   std::optional<double> worst_ulp = {};
   std::string failure = {};  ///< why nothing was measured, if so
 };
+/// Which device it is, and nothing measured.
+DeviceBenchmark new_device_benchmark(const DeviceInfo& device);
 
 /// What one run of `vitcl bench` writes.
 struct BenchmarkReport {
@@ -72,9 +73,8 @@ struct BenchmarkReport {
 BenchmarkReport new_benchmark_report();
 
 /// Measures a device with presets of the ViT as models: ops, fused and plain, then whole steps. What would take longer
-/// than 10 s by the device's peak is left out and says so. `progress` is told what comes next.
-DeviceBenchmark benchmark_device(const DeviceInfo& device, std::span<const std::string> models,
-                                 const std::function<void(const std::string&)>& progress);
+/// than 10 s by the device's peak is left out and says so.
+DeviceBenchmark benchmark_device(const DeviceInfo& device, std::span<const std::string> models);
 
 /// The same in a process of its own, `command`, which prints to_json() of a report on the device as one line, or is
 /// killed after so many seconds: a driver that crashes or hangs costs no more than its own figures. Throws StorageError
