@@ -33,7 +33,9 @@ Command add_measure_training(CLI::App& root);
 Command add_doctor(CLI::App& root);
 Command add_doctor_device(CLI::App& root);
 Command add_train(CLI::App& root);
-Command add_data_fetch(CLI::App& root);
+/// Sub-commands of `data`.
+Command add_data_fetch(CLI::App& root, CLI::App& data);
+Command add_data_preview(CLI::App& root, CLI::App& data);
 Command add_eval(CLI::App& root);
 Command add_predict(CLI::App& root);
 Command add_tune(CLI::App& root);

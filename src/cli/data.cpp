@@ -82,11 +82,9 @@ int fetch(const Options& options) {
 
 }  // namespace
 
-Command add_data_fetch(CLI::App& root) {
+Command add_data_fetch(CLI::App& root, CLI::App& data) {
   auto options = std::make_shared<Options>();
-  CLI::App* data = root.add_subcommand("data", "Fetch published data sets");
-  data->require_subcommand(1);
-  CLI::App* app = data->add_subcommand("fetch", "Download a data set, checked and resumable");
+  CLI::App* app = data.add_subcommand("fetch", "Download a data set, checked and resumable");
   app->add_option("NAME", options->name, "mnist, fashion-mnist or cifar10")->required()->option_text(" ");
   app->add_option("--mirror", options->mirrors, "get the files from this URL's folder instead; may be repeated")
       ->option_text("URL");

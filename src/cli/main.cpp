@@ -37,14 +37,25 @@ int run(int argc, char** argv) {
   root.set_version_flag("--version", std::string("vitcl ") + train::version());
   root.require_subcommand(1);
   root.footer(exit_codes);
-  const std::vector<Command> commands = {add_devices(root),      add_train(root),
-                                         add_eval(root),         add_predict(root),
-                                         add_verify(root),       add_model(root),
-                                         add_tune(root),         add_tune_candidate(root),
-                                         add_check_driver(root), add_measure_training(root),
-                                         add_bench(root),        add_bench_device(root),
-                                         add_doctor(root),       add_doctor_device(root),
-                                         add_data_fetch(root),   add_export(root)};
+  CLI::App* data = root.add_subcommand("data", "Fetch data sets and look at them");
+  data->require_subcommand(1);
+  const std::vector<Command> commands = {add_devices(root),
+                                         add_train(root),
+                                         add_eval(root),
+                                         add_predict(root),
+                                         add_verify(root),
+                                         add_model(root),
+                                         add_tune(root),
+                                         add_tune_candidate(root),
+                                         add_check_driver(root),
+                                         add_measure_training(root),
+                                         add_bench(root),
+                                         add_bench_device(root),
+                                         add_doctor(root),
+                                         add_doctor_device(root),
+                                         add_data_fetch(root, *data),
+                                         add_data_preview(root, *data),
+                                         add_export(root)};
   try {
     root.parse(argc, argv);
     for (const Command& command : commands) {

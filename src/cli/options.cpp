@@ -91,6 +91,8 @@ std::string group_title(train::OptionGroup group) {
       return "Masking";
     case train::OptionGroup::data:
       return "Data";
+    case train::OptionGroup::augmentation:
+      return "Augmentation";
     case train::OptionGroup::training:
       return "Training";
     case train::OptionGroup::device:

@@ -276,7 +276,8 @@ Command add_train(CLI::App& root) {
   app->add_option("--resume", options->resume, "go on with the run in this folder, with its saved configuration")
       ->option_text("RUN");
   using Group = train::OptionGroup;
-  options->flags.add(*app, {Group::device, Group::training, Group::data, Group::model, Group::mask});
+  options->flags.add(*app,
+                     {Group::device, Group::training, Group::data, Group::augmentation, Group::model, Group::mask});
   app->add_flag("--trust", options->trust, "train on a device that fails its self-test, or has had none");
   add_config_file(*app, *options);
   add_quiet(*app, *options);

@@ -22,21 +22,16 @@ struct BatchLaunch {
 
 }  // namespace
 
-void load_batch(Queue& queue, const Tensor& pixels, const Tensor& places, const Tensor& all_labels, const Tensor& order,
-                const Tensor& table, const Tensor& cursor, const Tensor& mean, const Tensor& deviation,
-                const Tensor& images, const Tensor& labels) {
+void load_images(Queue& queue, const Tensor& pixels, const Tensor& places, const Tensor& table, const Tensor& cursor,
+                 const Tensor& mean, const Tensor& deviation, const Tensor& images) {
   expect_rank(op, "pixels", pixels, 4);
   expect_rank(op, "images", images, 4);
   const Shape& all = pixels.shape();
   const size_t batch = images.shape()[0], channels = all[1], plane = all[2] * all[3];
   expect_shape(op, "pixels", pixels, all, "as the data set is kept in bytes", DType::u8);
-  expect_rank(op, "all_labels", all_labels, 1);
-  expect_shape(op, "all_labels", all_labels, all_labels.shape(), "as it holds classes", DType::i32);
   expect_shape(op, "images", images, {batch, channels, all[2], all[3]}, "to fit pixels");
-  expect_shape(op, "labels", labels, {batch}, "to fit images", DType::i32);
-  expect_rank(op, "order", order, 1);
-  expect_shape(op, "order", order, order.shape(), "as it holds sample numbers", DType::i32);
-  expect_shape(op, "places", places, order.shape(), "like order", DType::i32);
+  expect_rank(op, "places", places, 1);
+  expect_shape(op, "places", places, places.shape(), "as it holds places of images", DType::i32);
   expect_shape(op, "mean", mean, {channels}, "to fit pixels");
   expect_shape(op, "deviation", deviation, {channels}, "to fit pixels");
   expect_step(op, table, cursor);
@@ -46,8 +41,18 @@ void load_batch(Queue& queue, const Tensor& pixels, const Tensor& places, const 
   queue.launch(launch.kernel(queue, "load_images"),
                {{items, channels, batch}, {launch.split.local[0], 1, 1}, 3 * elements, 5 * elements}, pixels, places,
                table, cursor, mean, deviation, images, uint64_t{plane}, launch.split.chunk);
+}
+
+void load_labels(Queue& queue, const Tensor& all_labels, const Tensor& order, const Tensor& table, const Tensor& cursor,
+                 const Tensor& labels) {
+  for (const auto& [name, tensor] : {std::pair("all_labels", &all_labels), {"labels", &labels}, {"order", &order}}) {
+    expect_rank(op, name, *tensor, 1);
+    expect_shape(op, name, *tensor, tensor->shape(), "as it holds whole numbers", DType::i32);
+  }
+  expect_step(op, table, cursor);
+  const BatchLaunch launch(queue.device(), labels.elements());
   queue.launch(launch.kernel(queue, "load_labels"), launch.groups(1), all_labels, order, table, cursor, labels,
-               uint64_t{batch});
+               uint64_t{labels.elements()});
 }
 
 void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, const Tensor& order,

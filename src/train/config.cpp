@@ -48,6 +48,21 @@ void validate_schedule(const TrainConfig& config) {
   require(config.decay_epochs > 0, "decay-epochs", "0", "at least 1");
 }
 
+void validate_augmentation(const ops::AugmentOptions& options, size_t side) {
+  const auto check = [](std::string_view option, float value, float most, std::string_view wanted) {
+    require(value >= 0 && value <= most, option, fmt::format("{}", value), wanted);
+  };
+  check("hflip", options.hflip, 1, "a probability from 0 to 1");
+  check("degrees", options.degrees, 180, "0 to 180");
+  check("translate", options.translate, 1, "a share from 0 to 1");
+  check("scale", options.scale, 0.9F, "0 to 0.9");
+  check("shear", options.shear, 60, "0 to 60 degrees");
+  check("color-jitter", options.color_jitter, 1, "0 to 1");
+  check("reprob", options.reprob, 1, "a probability from 0 to 1");
+  require(options.crop_padding < side, "crop-padding", fmt::format("{}", options.crop_padding),
+          fmt::format("less than the images' side, {}", side));
+}
+
 }  // namespace
 
 // With these a small ViT learns digits and clothes well in some tens of epochs.
@@ -86,6 +101,9 @@ void TrainConfig::validate() const {
   require(val_split >= 0 && val_split < 1, "val-split", fmt::format("{}", val_split), "0 <= part < 1");
   require(std::isfinite(data_memory) && data_memory >= 0, "data-memory", fmt::format("{}", data_memory),
           "a number of MiB, 0 or more");
+  require(augment == AugmentPreset::none || data != "auto", "augment", "default with --data auto",
+          "a data set by its name, whose defaults to take");
+  validate_augmentation(augmentation, model.image_size);
   require(recipe == "article" || recipe == "best", "recipe", '"' + recipe + '"', "article or best");
   require(epochs > 0, "epochs", "0", "at least 1");
   require(batch_size > 0, "batch-size", "0", "at least 1");

@@ -14,6 +14,7 @@ using Value = OptionValue;
 constexpr OptionGroup model = OptionGroup::model;
 constexpr OptionGroup mask = OptionGroup::mask;
 constexpr OptionGroup data = OptionGroup::data;
+constexpr OptionGroup augmentation = OptionGroup::augmentation;
 constexpr OptionGroup training = OptionGroup::training;
 
 const std::array options = {
@@ -79,6 +80,24 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.train_samples; }},
     ConfigOption{"test-samples", data, "test on the first so many images only (0: all)", false,
                  [](Config& c) -> Value { return &c.test_samples; }},
+    ConfigOption{"augment", augmentation, "default: change training images as is usual for the data set", false,
+                 [](Config& c) -> Value { return &c.augment; }},
+    ConfigOption{"hflip", augmentation, "probability of a mirror image", false,
+                 [](Config& c) -> Value { return &c.augmentation.hflip; }},
+    ConfigOption{"degrees", augmentation, "turn by up to so many degrees", false,
+                 [](Config& c) -> Value { return &c.augmentation.degrees; }},
+    ConfigOption{"translate", augmentation, "shift by up to this share of the side", false,
+                 [](Config& c) -> Value { return &c.augmentation.translate; }},
+    ConfigOption{"scale", augmentation, "zoom by a factor from 1 - X to 1 + X", false,
+                 [](Config& c) -> Value { return &c.augmentation.scale; }},
+    ConfigOption{"shear", augmentation, "shear by up to so many degrees", false,
+                 [](Config& c) -> Value { return &c.augmentation.shear; }},
+    ConfigOption{"crop-padding", augmentation, "pad by so many black pixels, then crop at random", false,
+                 [](Config& c) -> Value { return &c.augmentation.crop_padding; }},
+    ConfigOption{"color-jitter", augmentation, "brightness and contrast times factors from 1 - X to 1 + X", false,
+                 [](Config& c) -> Value { return &c.augmentation.color_jitter; }},
+    ConfigOption{"reprob", augmentation, "probability of an erased rectangle", false,
+                 [](Config& c) -> Value { return &c.augmentation.reprob; }},
     ConfigOption{"recipe", training,
                  "preset to start from: article (Adam at a constant rate), or best (see docs/training.md)", false,
                  [](Config& c) -> Value { return &c.recipe; }},

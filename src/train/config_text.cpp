@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "vitcl/backend/error.hpp"
+#include "vitcl/train/augmentation.hpp"
 #include "vitcl/train/config.hpp"
 
 namespace vitcl::train {
@@ -38,6 +39,9 @@ constexpr auto names<nn::Precision> = std::to_array<Name<nn::Precision>>({{nn::P
 template <>
 constexpr auto names<TuneMode> =
     std::to_array<Name<TuneMode>>({{TuneMode::off, "off"}, {TuneMode::load, "load"}, {TuneMode::search, "search"}});
+template <>
+constexpr auto names<AugmentPreset> = std::to_array<Name<AugmentPreset>>({{AugmentPreset::none, "none"},
+                                                                          {AugmentPreset::usual, "default"}});
 
 template <>
 constexpr auto names<Opt> = std::to_array<Name<Opt>>(
@@ -153,6 +157,11 @@ void set(TrainConfig& config, const ConfigOption& option, const std::string& tex
     apply_recipe(config, text);
   } else if (option.name == "model") {
     config.model = models::preset(text);
+  } else if (option.name == "augment") {
+    config.augmentation =
+        config.augment == AugmentPreset::usual ? usual_augmentation(config.data) : ops::AugmentOptions{};
+  } else if (option.name == "data" && config.augment == AugmentPreset::usual) {
+    config.augmentation = usual_augmentation(config.data);
   } else if (option.name == "pool") {
     config.model.class_token = config.model.pool == models::Pool::cls;
   }

@@ -31,10 +31,10 @@ struct Evaluator::State {
     steps.stream(queue, samples, cut.full, [order](size_t) { return order; });
     steps.write_order(queue, order);
     const nn::PlanOptions inference{nn::Mode::inference};
-    MaskSource mask{.pattern = patch_mask};
-    programs.emplace_back(graph, parameters, queue, cut.full, samples, steps, mask, inference);
+    const InputChanges changes{.patch_mask = patch_mask};
+    programs.emplace_back(graph, parameters, queue, cut.full, samples, steps, changes, inference);
     if (cut.last != cut.full) {
-      programs.emplace_back(graph, parameters, queue, cut.last, samples, steps, mask, inference);
+      programs.emplace_back(graph, parameters, queue, cut.last, samples, steps, changes, inference);
     }
     std::vector<ops::StepEntry> table(cut.steps);
     for (size_t i = 0; i < cut.steps; ++i) table[i] = {static_cast<int32_t>(i * cut.full), 0, 1, 1};

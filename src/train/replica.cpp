@@ -49,7 +49,7 @@ StepProgram& Replica::program(const ShardCut& batch, const TreeNode& node) {
       models::vit_training_graph(config_.training_model(), static_cast<float>(config_.smoothing), images);
   nn::PlanOptions options = training_plan(config_);
   options.parts = parts;
-  StepProgram recorded(graph, parameters_, queue_, share, train_, shards_, mask_source(config_), options);
+  StepProgram recorded(graph, parameters_, queue_, share, train_, shards_, input_changes(config_), options);
   return programs_.emplace(key, std::move(recorded)).first->second;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sample_stream.hpp"
+#include "vitcl/ops/augment.hpp"
 #include "vitcl/ops/batch.hpp"
 
 namespace vitcl::train {
@@ -53,22 +54,38 @@ nn::PlanOptions training_plan(const TrainConfig& config) {
       .mode = nn::Mode::training, .recompute = config.recompute, .fuse = config.fuse, .precision = config.precision};
 }
 
-MaskSource mask_source(const TrainConfig& config) {
-  return {.pattern = config.patch_mask, .ratio = static_cast<float>(config.mask_ratio), .seed = config.seed};
+InputChanges input_changes(const TrainConfig& config) {
+  return {.patch_mask = config.patch_mask,
+          .mask_ratio = static_cast<float>(config.mask_ratio),
+          .augmentation = config.augmentation,
+          .seed = config.seed};
+}
+
+void load_images(Queue& queue, const InputChanges& changes, const DeviceSamples& samples, const Tensor& pixels,
+                 const StepState& state, const Tensor& drawn, const Tensor& images) {
+  if (!changes.augmentation.any()) {
+    ops::load_images(queue, pixels, state.places, state.table, state.cursor, samples.mean, samples.deviation, images);
+    return;
+  }
+  ops::draw_augmentation(queue, changes.augmentation, changes.seed, images.shape()[3], state.epoch, state.order,
+                         state.table, state.cursor, drawn);
+  ops::load_augmented_images(queue, pixels, state.places, state.table, state.cursor, samples.mean, samples.deviation,
+                             drawn, images);
 }
 
 StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
-                         const DeviceSamples& samples, const StepState& state, const MaskSource& mask,
+                         const DeviceSamples& samples, const StepState& state, const InputChanges& changes,
                          const nn::PlanOptions& options, const Optimizer* optimizer)
     : queue_(&queue), plan_(graph, parameters, queue, batch, options) {
   const size_t rows = std::max<size_t>(1, options.parts);
-  if (!mask.pattern.empty()) write_mask(queue, mask.pattern, plan_.tensor("mask"));
+  if (changes.augmentation.any()) drawn_ = Tensor::empty(queue.device(), {batch, ops::augmentation_words});
+  if (!changes.patch_mask.empty()) write_mask(queue, changes.patch_mask, plan_.tensor("mask"));
   for (const Tensor& pixels : samples.pixels) {
     before_.push_back(queue.record([&] {
-      ops::load_batch(queue, pixels, state.places, samples.labels, state.order, state.table, state.cursor, samples.mean,
-                      samples.deviation, plan_.tensor("images"), plan_.tensor("labels"));
-      if (mask.ratio > 0) {
-        ops::random_mask(queue, mask.seed, mask.ratio, state.epoch, state.order, state.table, state.cursor,
+      load_images(queue, changes, samples, pixels, state, drawn_, plan_.tensor("images"));
+      ops::load_labels(queue, samples.labels, state.order, state.table, state.cursor, plan_.tensor("labels"));
+      if (changes.mask_ratio > 0) {
+        ops::random_mask(queue, changes.seed, changes.mask_ratio, state.epoch, state.order, state.table, state.cursor,
                          plan_.tensor("mask"));
       }
     }));

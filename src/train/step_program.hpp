@@ -10,6 +10,7 @@
 #include "optimizer.hpp"
 #include "vitcl/nn/plan.hpp"
 #include "vitcl/ops/adam.hpp"
+#include "vitcl/ops/augment.hpp"
 #include "vitcl/train/config.hpp"
 #include "vitcl/train/device_samples.hpp"
 
@@ -37,27 +38,34 @@ struct StepState {
   void write_epoch(Queue& queue, size_t epoch_number) const;
 };
 
-/// How a step masks patches: not at all, by a fixed pattern, or at random.
-struct MaskSource {
-  std::string pattern;  ///< '0' and '1', one a patch; empty: none
-  float ratio = 0;      ///< 0: not at random
+/// What a step does to its images: patches masked by a fixed pattern or at random, random changes to the pixels.
+struct InputChanges {
+  std::string patch_mask = {};  ///< '0' and '1', one a patch; empty: none
+  float mask_ratio = 0;         ///< of patches masked at random
+  ops::AugmentOptions augmentation = {};
   uint64_t seed = 0;
 };
 
 /// How a run's training steps are planned.
 nn::PlanOptions training_plan(const TrainConfig& config);
-/// How a run's steps mask patches.
-MaskSource mask_source(const TrainConfig& config);
+/// How a run's training steps change their images.
+InputChanges input_changes(const TrainConfig& config);
 
-/// One step at one batch size, recorded: fetch the batch, mask it, run the plan, update, keep the statistics, move on.
-/// Where the plan is cut in parts (nn::PlanOptions), each has a row of the step's table and statistics, the first says
-/// which samples the step takes.
+/// Fetches a step's images from `pixels`, one of the samples' tensors, and augments them.
+///   drawn: (batch, ops::augmentation_words), scratch, null where nothing is augmented
+///   images: (batch, channels, side, side)
+void load_images(Queue& queue, const InputChanges& changes, const DeviceSamples& samples, const Tensor& pixels,
+                 const StepState& state, const Tensor& drawn, const Tensor& images);
+
+/// One step at one batch size, recorded: fetch the batch, change it, mask it, run the plan, update, keep the
+/// statistics, move on. Where the plan is cut in parts (nn::PlanOptions), each has a row of the step's table and
+/// statistics, the first says which samples the step takes.
 class StepProgram {
  public:
   /// A plan in training mode updates with `optimizer`, if any. The graph is models::vit_training_graph's,
   /// or has the same inputs and loss.
   StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
-              const DeviceSamples& samples, const StepState& state, const MaskSource& mask,
+              const DeviceSamples& samples, const StepState& state, const InputChanges& changes,
               const nn::PlanOptions& options, const Optimizer* optimizer = nullptr);
   StepProgram(StepProgram&&) = default;
 
@@ -68,6 +76,7 @@ class StepProgram {
  private:
   Queue* queue_;
   nn::Plan plan_;
+  Tensor drawn_;                     // what changes each image; null where nothing does
   std::vector<CommandList> before_;  // for each tensor of images
   CommandList after_;
 };

@@ -76,7 +76,7 @@ Workload::Workload(Device& device, const TrainConfig& config)
       batch_(config.batch_size),
       recompute_(config.recompute),
       fuse_(config.fuse),
-      mask_{config.patch_mask, static_cast<float>(config.mask_ratio), config.seed},
+      changes_(input_changes(config)),
       graph_(models::vit_training_graph(config.training_model(), static_cast<float>(config.smoothing))),
       parameters_(initial_parameters(device, graph_)),
       samples_(random_samples(device.queue(), config.model, batches * batch_)),
@@ -94,12 +94,12 @@ Workload::Workload(Device& device, const TrainConfig& config)
 
 Steps Workload::training() {
   const nn::PlanOptions options{.mode = nn::Mode::training, .recompute = recompute_, .fuse = fuse_};
-  return {*this, {graph_, parameters_, device_.queue(), batch_, samples_, state_, mask_, options, &optimizer_}};
+  return {*this, {graph_, parameters_, device_.queue(), batch_, samples_, state_, changes_, options, &optimizer_}};
 }
 
 Steps Workload::inference() {
   const nn::PlanOptions options{.mode = nn::Mode::inference, .fuse = fuse_};
-  return {*this, {graph_, parameters_, device_.queue(), batch_, samples_, state_, mask_, options}};
+  return {*this, {graph_, parameters_, device_.queue(), batch_, samples_, state_, changes_, options}};
 }
 
 double Workload::counted_flops() const {

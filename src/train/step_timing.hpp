@@ -49,7 +49,7 @@ class Workload {
   Device& device_;
   size_t batch_;
   bool recompute_, fuse_;
-  MaskSource mask_;
+  InputChanges changes_;
   nn::Graph graph_;
   nn::Parameters parameters_;
   DeviceSamples samples_;

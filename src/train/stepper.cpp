@@ -20,10 +20,10 @@ Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& s
     return data::epoch_order(count, seed, epoch);
   });
   const nn::PlanOptions options = training_plan(config);
-  MaskSource mask = mask_source(config);
-  programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, mask, options, &optimizer_);
+  const InputChanges changes = input_changes(config);
+  programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, changes, options, &optimizer_);
   if (cut_.last != cut_.full) {
-    programs_.emplace_back(graph_, parameters_, queue, cut_.last, samples, state_, mask, options, &optimizer_);
+    programs_.emplace_back(graph_, parameters_, queue, cut_.last, samples, state_, changes, options, &optimizer_);
   }
 }
 

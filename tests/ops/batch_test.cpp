@@ -15,13 +15,14 @@ TEST_P(BatchTest, RefusesWhatDoesNotFit) {
   const Tensor all_labels = Tensor::empty(device(), {5}, DType::i32), order = Tensor::empty(device(), {6}, DType::i32);
   const Tensor table = Tensor::empty(device(), {2, 4}), cursor = Tensor::empty(device(), {1}, DType::i32);
   const Tensor one = Tensor::empty(device(), {1}), images = Tensor::empty(device(), {3, 1, 4, 4});
-  const Tensor labels = Tensor::empty(device(), {3}, DType::i32), mask = Tensor::empty(device(), {3, 4}, DType::u8);
-  const auto load = [&](const Tensor& p, const Tensor& c, const Tensor& l) {
-    ops::load_batch(queue(), p, order, all_labels, order, table, c, one, one, images, l);
+  const Tensor mask = Tensor::empty(device(), {3, 4}, DType::u8);
+  const auto load = [&](const Tensor& p, const Tensor& places, const Tensor& c) {
+    ops::load_images(queue(), p, places, table, c, one, one, images);
   };
-  EXPECT_THROW(load(floats, cursor, labels), ShapeError);
-  EXPECT_THROW(load(pixels, one, labels), ShapeError);
-  EXPECT_THROW(load(pixels, cursor, order), ShapeError);
+  EXPECT_THROW(load(floats, order, cursor), ShapeError);
+  EXPECT_THROW(load(pixels, order, one), ShapeError);
+  EXPECT_THROW(load(pixels, one, cursor), ShapeError);
+  EXPECT_THROW(ops::load_labels(queue(), all_labels, order, table, cursor, one), ShapeError);
   EXPECT_THROW(ops::random_mask(queue(), 0, 0.5F, one, order, table, cursor, mask), ShapeError);
   EXPECT_THROW(ops::advance(queue(), order), ShapeError);
 }

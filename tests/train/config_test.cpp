@@ -65,6 +65,27 @@ TEST(Config, MeanPoolingDropsTheClassTokenUnlessAsked) {
   EXPECT_TRUE(config.model.class_token);
 }
 
+TEST(Config, TheUsualAugmentationIsTheDataSets) {
+  TrainConfig config;
+  apply_options(config, {{"augment", "default"}});
+  EXPECT_EQ(config.augmentation.hflip, 0);  // digits
+  EXPECT_GT(config.augmentation.degrees, 0);
+  apply_options(config, {{"data", "fashion-mnist"}, {"reprob", "0"}});
+  EXPECT_EQ(config.augmentation.hflip, 0.5F);
+  EXPECT_EQ(config.augmentation.reprob, 0);
+  EXPECT_EQ(train::config_from_toml(train::to_toml(config), "config.toml"), config);
+  apply_options(config, {{"augment", "none"}});
+  EXPECT_FALSE(config.augmentation.any());
+}
+
+TEST(Config, RefusesImpossibleAugmentation) {
+  EXPECT_TRUE(says(refusal({{"augment", "default"}, {"data", "auto"}}), {"--augment", "auto"}));
+  EXPECT_TRUE(says(refusal({{"hflip", "1.5"}}), {"--hflip", "1.5", "0 to 1"}));
+  EXPECT_TRUE(says(refusal({{"reprob", "nan"}}), {"--reprob"}));
+  EXPECT_TRUE(says(refusal({{"scale", "1"}}), {"--scale", "0.9"}));
+  EXPECT_TRUE(says(refusal({{"crop-padding", "28"}}), {"--crop-padding", "28"}));
+}
+
 TEST(Config, APresetResetsWhatAnEarlierLayerChose) {
   TrainConfig config;
   apply_options(config, {{"dim", "32"}});

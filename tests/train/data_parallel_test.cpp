@@ -41,6 +41,7 @@ TrainConfig engine_config() {
   TrainConfig config = tiny_config();
   config.mask_ratio = 0.25;
   config.smoothing = 0.1;
+  config.augmentation = {.hflip = 0.5F, .degrees = 20, .color_jitter = 0.3F, .reprob = 0.5F};
   config.model.pad_value = train::black_pixel({tiny_data().mean, tiny_data().deviation});
   return config;
 }

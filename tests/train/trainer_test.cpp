@@ -75,6 +75,7 @@ TEST_P(TrainerTest, AResumedRunEqualsAnUninterruptedOne) {
   TrainConfig config = tiny_config();
   config.mask_ratio = 0.25;
   config.smoothing = 0.1;
+  config.augmentation = {.hflip = 0.5F, .degrees = 20, .color_jitter = 0.3F, .reprob = 0.5F};
   config.checkpoint_every = 2;
   run(config, folder / "a");
   run(config, folder / "b", {1, 1, 2});
@@ -100,6 +101,17 @@ TEST_P(TrainerTest, ComputingActivationsASecondTimeChangesOnlyTheMemory) {
   EXPECT_LT(Trainer(device(), config, tiny_data()).plan().planned_bytes(), bytes);
   EXPECT_EQ(read_file(folder / "a/checkpoint-last.safetensors"), read_file(folder / "b/checkpoint-last.safetensors"));
   EXPECT_EQ(step_lines(folder / "a"), step_lines(folder / "b"));
+}
+
+TEST_P(TrainerTest, AugmentationChangesTrainingAndNotEvaluation) {
+  TrainConfig config = tiny_config();
+  Trainer plain(device(), config, tiny_data());
+  config.augmentation.degrees = 90;
+  Trainer augmented(device(), config, tiny_data());
+  EXPECT_EQ(plain.evaluate().loss, augmented.evaluate().loss);
+  plain.run();
+  augmented.run();
+  EXPECT_NE(plain.checkpoint().parameters, augmented.checkpoint().parameters);
 }
 
 TEST_P(TrainerTest, AnotherSeedGivesAnotherRun) {

@@ -12,11 +12,13 @@ namespace vitcl::ops {
 //   places: (n) i32, where in `pixels` their images are; `order` itself where all are kept in their order
 //   images: (batch, channels, side, side)        labels: (batch) i32
 
-/// images[i] = (pixels[places[first + i]] / 255 - mean) / deviation, labels[i] = all_labels[order[first + i]]; first =
-/// table[cursor].first_sample.
-void load_batch(Queue& queue, const Tensor& pixels, const Tensor& places, const Tensor& all_labels, const Tensor& order,
-                const Tensor& table, const Tensor& cursor, const Tensor& mean, const Tensor& deviation,
-                const Tensor& images, const Tensor& labels);
+/// images[i] = (pixels[places[first + i]] / 255 - mean) / deviation; first = table[cursor].first_sample.
+void load_images(Queue& queue, const Tensor& pixels, const Tensor& places, const Tensor& table, const Tensor& cursor,
+                 const Tensor& mean, const Tensor& deviation, const Tensor& images);
+
+/// labels[i] = all_labels[order[first + i]].
+void load_labels(Queue& queue, const Tensor& all_labels, const Tensor& order, const Tensor& table, const Tensor& cursor,
+                 const Tensor& labels);
 
 /// Hides each patch with probability `ratio`: mask: (batch, patches) u8, 1 = visible. The random number is
 /// Philox4x32-10 keyed by `seed`, counted by (patch, sample number, epoch), so that it depends on nothing else.

@@ -11,6 +11,7 @@
 
 #include "vitcl/models/vit.hpp"
 #include "vitcl/nn/plan.hpp"
+#include "vitcl/ops/augment.hpp"
 
 namespace vitcl::train {
 
@@ -25,6 +26,10 @@ enum class Opt { adam, adamw, sgd, momentum };
 
 /// How the learning rate changes; see learning_rate.hpp.
 enum class Sched { constant, cosine, step, plateau };
+
+/// Where the changes to training images come from: only those that are asked for one by one, or the data set's usual
+/// ones (see augmentation.hpp) first.
+enum class AugmentPreset { none, usual };
 
 /// Everything that decides a training run. The defaults are the article's.
 struct TrainConfig {
@@ -43,6 +48,9 @@ struct TrainConfig {
   bool normalize = true;     ///< standardise with the data set's mean and deviation; otherwise pixels are in [0, 1]
   size_t train_samples = 0;  ///< use only the first so many; 0: all
   size_t test_samples = 0;
+
+  AugmentPreset augment = AugmentPreset::none;
+  ops::AugmentOptions augmentation;  ///< how training changes its images
 
   std::string recipe = "article";
   size_t epochs = 25;
@@ -103,11 +111,11 @@ void apply_recipe(TrainConfig& config, const std::string& name);
 
 /// Where an option's value lives in a TrainConfig.
 using OptionValue = std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*,
-                                 models::AttentionScale*, models::Position*, Padding*, TuneMode*, nn::Precision*, Opt*,
-                                 Sched*, std::vector<double>*, std::vector<std::string>*>;
+                                 models::AttentionScale*, models::Position*, Padding*, TuneMode*, AugmentPreset*,
+                                 nn::Precision*, Opt*, Sched*, std::vector<double>*, std::vector<std::string>*>;
 
 /// Which part of a run an option decides.
-enum class OptionGroup { model, mask, data, training, device };
+enum class OptionGroup { model, mask, data, augmentation, training, device };
 
 /// One option under the name that the command line (`--name`), configuration files and run folders share.
 struct ConfigOption {
@@ -127,9 +135,10 @@ std::string get_option(const TrainConfig& config, const ConfigOption& option);
 std::string accepted_values(const ConfigOption& option);
 /// Values by option name.
 using OptionTexts = std::map<std::string, std::string>;
-/// Sets options from text. `model` is applied first and resets every model option to its preset; a `recipe` other than
-/// the present one likewise sets the training options that it decides; `pool` decides `class-token` where that is not
-/// given. Throws UsageError naming the option and the values it takes.
+/// Sets options from text. `model` is applied first and resets every model option to its preset, `augment` every option
+/// of augmentation to its own (as `data` does where augment is default); a `recipe` other than the present one likewise
+/// sets the training options that it decides; `pool` decides `class-token` where that is not given. Throws UsageError
+/// naming the option and the values it takes.
 void apply_options(TrainConfig& config, const OptionTexts& texts);
 
 /// All options as a flat TOML document, and back. Reading throws StorageError naming the line.

@@ -47,8 +47,8 @@ struct LoadBatchCase final : OpCase {
     return list;
   }
   void forward(Queue& queue, const Tensors& t) const override {
-    ops::load_batch(queue, t["pixels"], t["places"], t["all_labels"], t["order"], t["table"], t["cursor"], t["mean"],
-                    t["deviation"], t["images"], t["labels"]);
+    ops::load_images(queue, t["pixels"], t["places"], t["table"], t["cursor"], t["mean"], t["deviation"], t["images"]);
+    ops::load_labels(queue, t["all_labels"], t["order"], t["table"], t["cursor"], t["labels"]);
   }
   void reference_forward(Values& v) const override {
     reference::load_images(v["pixels"], v["places"], index.first(), v["mean"], v["deviation"], side * side,
