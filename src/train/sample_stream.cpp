@@ -73,7 +73,9 @@ void SampleStream::fill_now(size_t chunk) {
   data::for_each_index(count, workers_, [&](size_t i) {
     if (!ends_) split_.read(static_cast<size_t>(numbers_[first + i]), std::span(staging_).subspan(i * bytes, bytes));
   });
-  if (!ends_) transfers_.write(buffers_[chunk % 2].buffer(), staging_.data(), count * bytes);
+  if (ends_) return;
+  transfers_.write(buffers_[chunk % 2].buffer(), staging_.data(), count * bytes);
+  transfers_.finish();  // a write that has returned is not yet, in every driver, seen by another queue's kernels
 }
 
 }  // namespace vitcl::train
