@@ -34,9 +34,9 @@ typedef int8 intL;
 #define VITCL_LANES_KERNEL __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 #endif
 
-// 2^x for x <= 127; exactly 0 from -127 down to -infinity, NaN at NaN. Largest error 1 ulp: x = n + r with |r| <= 1/2,
-// 2^r is a minimax polynomial. Adding 1.5 * 2^23 + 127 rounds to the integer n + 127 in the low bits, which shifted
-// left by 23 are the bits of 2^n, and of 0 for n = -127.
+// 2^x for x <= 127; exactly 0 from -127 down to -infinity, NaN at NaN. Largest error 1 ulp, 1.15 where vitcl_fma rounds
+// twice: x = n + r with |r| <= 1/2, 2^r is a minimax polynomial. Adding 1.5 * 2^23 + 127 rounds to the integer n + 127
+// in the low bits, which shifted left by 23 are the bits of 2^n, and of 0 for n = -127.
 inline floatL exp2_lanes(floatL x) {
   const float round_to_biased = 12583039.0f;
   x = -127.0f > x ? (floatL)(-127.0f) : x;

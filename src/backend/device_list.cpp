@@ -7,6 +7,7 @@
 #include "backend/native_devices.hpp"
 #include "backend/quirks.hpp"
 #include "vitcl/backend/tuning_store.hpp"
+#include "vitcl/backend/verdict_store.hpp"
 
 namespace vitcl {
 namespace {
@@ -22,6 +23,16 @@ DeviceType type_of(cl_device_type bits) {
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\0' || text.back() == ' ')) text.pop_back();
   return text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
+}
+
+constexpr cl_device_info max_sub_groups = 0x105C;  // of OpenCL 2.1
+
+// OpenCL 2.1 has them without an extension, 3.0 where there may be one at all. Older drivers don't know the question.
+bool has_sub_groups(const cl::Device& device, const std::string& extensions) {
+  if (has_extension(extensions, "cl_khr_subgroups") || has_extension(extensions, "cl_intel_subgroups")) return true;
+  if (device.getInfo<CL_DEVICE_VERSION>() < "OpenCL 2.1") return false;
+  cl_uint most = 0;
+  return clGetDeviceInfo(device(), max_sub_groups, sizeof most, &most, nullptr) == CL_SUCCESS && most > 0;
 }
 
 DeviceInfo describe(const cl::Platform& platform, const cl::Device& device) {
@@ -59,7 +70,7 @@ DeviceCaps probe_caps(const cl::Device& device) {
   caps.buffer_alignment = std::max<size_t>(64, device.getInfo<CL_DEVICE_MEM_BASE_ADDR_ALIGN>() / 8);
   caps.fp16 = has_extension(extensions, "cl_khr_fp16");
   caps.fp64 = has_extension(extensions, "cl_khr_fp64");
-  caps.subgroups = has_extension(extensions, "cl_khr_subgroups");
+  caps.subgroups = has_sub_groups(device, extensions);
   caps.unified_memory = device.getInfo<CL_DEVICE_HOST_UNIFIED_MEMORY>() != 0;
   return caps;
 }
@@ -104,11 +115,14 @@ FoundDevice find_device(const DeviceInfo& info) {
 }
 
 std::vector<DeviceInfo> list_devices() {
-  const TuningStore store;
   std::vector<DeviceInfo> infos;
-  for (auto& device : find_devices()) {
-    if (const auto training = store.load(device.info).training) device.info.training_speed = training->gflops;
-    infos.push_back(std::move(device.info));
+  for (auto& device : find_devices()) infos.push_back(std::move(device.info));
+  const auto verdicts = VerdictStore().load(infos);
+  const auto tuning = TuningStore().load(infos);
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (verdicts[i]) infos[i].trusted = verdicts[i]->passed();
+    infos[i].tuned_choices = tuning[i].records.size();
+    if (tuning[i].training) infos[i].training_speed = tuning[i].training->gflops;
   }
   return infos;
 }

@@ -10,7 +10,6 @@
 #include "backend/quirks.hpp"
 #include "vitcl/backend/device.hpp"
 #include "vitcl/backend/error.hpp"
-#include "vitcl/backend/verdict_store.hpp"
 
 namespace vitcl {
 namespace {
@@ -46,12 +45,8 @@ std::string candidates(const std::vector<DeviceInfo>& devices) {
 
 // Those that did not fail the self-test; all where none is left.
 std::vector<DeviceInfo> trusted(const std::vector<DeviceInfo>& devices) {
-  const VerdictStore store;
   std::vector<DeviceInfo> kept;
-  for (const DeviceInfo& device : devices) {
-    const auto verdict = store.load(device);
-    if (!verdict || verdict->passed()) kept.push_back(device);
-  }
+  std::ranges::copy_if(devices, std::back_inserter(kept), [](const DeviceInfo& d) { return d.trusted.value_or(true); });
   return kept.empty() ? devices : kept;
 }
 
@@ -169,12 +164,12 @@ struct Selector {
 DeviceInfo part_of(const DeviceInfo& whole, unsigned first, unsigned units) {
   const unsigned of = whole.caps.compute_units;
   if (units > of - first) {
-    throw DeviceError(fmt::format("a sub-device of {} compute units of {}: it has {}{}", units, whole.name, of,
-                                  first > 0 ? fmt::format(", {} of them taken before", first) : ""));
+    throw DeviceError(fmt::format("no sub-device {}/{} of {}: it has {} compute units{}", whole.selector(), units,
+                                  whole.name, of, first > 0 ? fmt::format(", {} of them taken before", first) : ""));
   }
   DeviceInfo info = whole;
   info.part = DevicePart{first, units, of};
-  info.training_speed = 0;
+  info.trusted.reset(), info.tuned_choices = 0, info.training_speed = 0;
   info.caps = checked(whole.name, [&] { return probe_caps(open_part(find_device(whole), *info.part)); });
   apply_quirks(info);
   return info;

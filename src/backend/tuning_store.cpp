@@ -55,33 +55,17 @@ std::string counted(size_t count, std::string_view one, std::string_view several
   return fmt::format("{} {}", count, count == 1 ? one : several);
 }
 
-}  // namespace
-
-TuningStore::TuningStore() {
-  if (const fs::path folder = cache_folder(); !folder.empty()) file_ = folder / "tuning.jsonl";
-}
-
-ImplementationNames TuningStore::Loaded::names() const {
-  ImplementationNames names;
-  for (const TuningRecord& record : records) names[record.key] = record.implementation;
-  return names;
-}
-
-TuningStore::Loaded TuningStore::load(const DeviceInfo& device) const {
-  std::error_code error;
-  if (file_.empty() || !fs::exists(file_, error)) return {};
-  std::ifstream stream(file_, std::ios::binary);
-  if (!stream || !fs::is_regular_file(file_, error))
-    return {.records = {}, .training = {}, .ignored = "everything: it can't be read"};
+/// What the lines hold for the device.
+TuningStore::Loaded loaded_from(const std::vector<std::string>& lines, const DeviceInfo& device) {
   const RecordOrigin origin(device);
   std::map<OpShape, TuningRecord> records;
   std::map<LineKind, size_t> counts;
-  for (std::string text; std::getline(stream, text);) {
+  for (const std::string& text : lines) {
     Line line = parse(text, origin);
     ++counts[line.kind];
     if (line.kind == LineKind::valid) records[line.record.key] = std::move(line.record);
   }
-  Loaded loaded;
+  TuningStore::Loaded loaded;
   for (auto& [key, record] : records) {
     if (key.op == training_op) {
       loaded.training = std::move(record);
@@ -99,6 +83,33 @@ TuningStore::Loaded TuningStore::load(const DeviceInfo& device) const {
   }
   loaded.ignored = fmt::format("{}", fmt::join(parts, ", "));
   return loaded;
+}
+
+}  // namespace
+
+TuningStore::TuningStore() {
+  if (const fs::path folder = cache_folder(); !folder.empty()) file_ = folder / "tuning.jsonl";
+}
+
+ImplementationNames TuningStore::Loaded::names() const {
+  ImplementationNames names;
+  for (const TuningRecord& record : records) names[record.key] = record.implementation;
+  return names;
+}
+
+std::vector<TuningStore::Loaded> TuningStore::load(std::span<const DeviceInfo> devices) const {
+  std::vector<Loaded> all(devices.size());
+  std::error_code error;
+  if (file_.empty() || !fs::exists(file_, error)) return all;
+  std::ifstream stream(file_, std::ios::binary);
+  if (!stream || !fs::is_regular_file(file_, error)) {
+    for (Loaded& loaded : all) loaded.ignored = "everything: it can't be read";
+    return all;
+  }
+  std::vector<std::string> lines;
+  for (std::string text; std::getline(stream, text);) lines.push_back(std::move(text));
+  std::ranges::transform(devices, all.begin(), [&](const DeviceInfo& device) { return loaded_from(lines, device); });
+  return all;
 }
 
 void TuningStore::save(const DeviceInfo& device, const std::vector<TuningRecord>& records) const {

@@ -36,17 +36,19 @@ VerdictStore::VerdictStore() {
   if (const std::filesystem::path folder = cache_folder(); !folder.empty()) file_ = folder / "verdicts.jsonl";
 }
 
-std::optional<Verdict> VerdictStore::load(const DeviceInfo& device) const {
+std::vector<std::optional<Verdict>> VerdictStore::load(std::span<const DeviceInfo> devices) const {
+  std::vector<std::optional<Verdict>> verdicts(devices.size());
   std::error_code error;
-  if (!std::filesystem::is_regular_file(file_, error)) return std::nullopt;
-  const RecordOrigin origin(device);
-  std::optional<Verdict> verdict;
+  if (!std::filesystem::is_regular_file(file_, error)) return verdicts;
+  const std::vector<RecordOrigin> origins(devices.begin(), devices.end());
   std::ifstream stream(file_, std::ios::binary);
   for (std::string text; std::getline(stream, text);) {
-    Line line = parse(text, origin);
-    if (line.kind == LineKind::valid) verdict = std::move(line.verdict);
+    for (size_t d = 0; d < devices.size(); ++d) {
+      Line line = parse(text, origins[d]);
+      if (line.kind == LineKind::valid) verdicts[d] = std::move(line.verdict);
+    }
   }
-  return verdict;
+  return verdicts;
 }
 
 void VerdictStore::save(const DeviceInfo& device, const Verdict& verdict) const {

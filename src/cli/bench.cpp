@@ -26,6 +26,7 @@ using train::DeviceBenchmark;
 struct Options : CommonOptions {
   std::string device, output = "vitcl-bench.json", html, time_limit = "1800s";
   std::vector<std::string> models = {"article", "small"}, files;
+  std::optional<size_t> batch;
 };
 
 std::string percent(double share) { return share > 0 ? fmt::format("{:.1f}%", 100 * share) : "-"; }
@@ -101,6 +102,14 @@ std::optional<double> worst_ulp(const DeviceInfo& device) {
   return worst;
 }
 
+std::vector<std::string> child_command(const DeviceInfo& device, const Options& options) {
+  std::vector<std::string> command = {"/proc/self/exe", "bench-device",
+                                      "--device",       device.selector(),
+                                      "--model",        fmt::format("{}", fmt::join(options.models, ","))};
+  if (options.batch) command.insert(command.end(), {"--batch-size", std::to_string(*options.batch)});
+  return command;
+}
+
 int run(const Options& options) {
   const double limit = seconds_of("--time-limit", options.time_limit);
   const Notes note(options.quiet);
@@ -110,9 +119,7 @@ int run(const Options& options) {
   const auto guard = guard_drivers(note);
   for (const DeviceInfo& device : chosen_devices(options.device)) {
     note("measuring {}; that takes minutes", describe(device));
-    const std::string models = fmt::format("{}", fmt::join(options.models, ","));
-    report.devices.push_back(train::benchmark_in_child(
-        device, {"/proc/self/exe", "bench-device", "--device", device.selector(), "--model", models}, limit));
+    report.devices.push_back(train::benchmark_in_child(device, child_command(device, options), limit));
     const std::string& failure = report.devices.back().failure;
     if (!failure.empty()) print_error(fmt::format("{}: {}", device.name, failure));
   }
@@ -140,7 +147,7 @@ int run_device(const Options& options) {
   BenchmarkReport report = train::new_benchmark_report();
   DeviceBenchmark& measured = report.devices.emplace_back(train::new_device_benchmark(device));
   try {
-    measured = train::benchmark_device(device, options.models);
+    measured = train::benchmark_device(device, options.models, options.batch);
     measured.worst_ulp = worst_ulp(device);
   } catch (const Error& error) {
     measured.failure = error.what();
@@ -166,10 +173,14 @@ int merge(const Options& options) {
   return exit_done;
 }
 
-void add_models(CLI::App& app, Options& options) {
+void add_work(CLI::App& app, Options& options) {
   app.add_option("--model", options.models, "presets whose ops and steps are measured")
       ->option_text("NAME,... [article,small]")
       ->delimiter(',');
+  constexpr size_t most_images = 65536;
+  app.add_option("--batch-size", options.batch, "images a step [100, of images above 32 pixels 8]")
+      ->option_text("N")
+      ->check(CLI::Range(size_t{1}, most_images));
 }
 
 }  // namespace
@@ -179,7 +190,7 @@ Command add_bench(CLI::App& root) {
   CLI::App* app = root.add_subcommand("bench", "Measure devices: limits, ops, training; merge many machines' figures");
   app->add_option("--device", options->device, "the devices to measure; all but interpreters where it is not given")
       ->option_text("DEVICE,...");
-  add_models(*app, *options);
+  add_work(*app, *options);
   app->add_option("--time-limit", options->time_limit, "a device that takes longer counts as failed")
       ->option_text("TIME [1800s]")
       ->take_last();
@@ -201,7 +212,7 @@ Command add_bench_device(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = root.add_subcommand("bench-device", "Measure one device")->group("");
   app->add_option("--device", options->device, "the device")->required();
-  add_models(*app, *options);
+  add_work(*app, *options);
   return {app, [options] { return run_device(*options); }};
 }
 

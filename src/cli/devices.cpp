@@ -11,7 +11,6 @@
 #include "explain.hpp"
 #include "options.hpp"
 #include "vitcl/backend/variables.hpp"
-#include "vitcl/backend/verdict_store.hpp"
 #include "vitcl/train/device_speed.hpp"
 
 namespace vitcl::cli {
@@ -24,14 +23,6 @@ struct Options : CommonOptions {
   bool explain = false, lines = false, measure = false;
   std::string time_limit = fmt::format("{}s", driver_seconds);
 };
-
-/// What the self-test said, null where it was not asked.
-ordered_json trusted(const DeviceInfo& device) {
-  const auto verdict = VerdictStore().load(device);
-  return verdict ? ordered_json(verdict->passed()) : ordered_json();
-}
-
-size_t tuned_choices(const DeviceInfo& device) { return TuningStore().load(device).records.size(); }
 
 ordered_json to_json(const DeviceInfo& device, bool chosen) {
   const DeviceCaps& caps = device.caps;
@@ -56,8 +47,8 @@ ordered_json to_json(const DeviceInfo& device, bool chosen) {
           {"fp16", caps.fp16},
           {"fp64", caps.fp64},
           {"subgroups", caps.subgroups},
-          {"trusted", trusted(device)},
-          {"tuned", tuned_choices(device)},
+          {"trusted", device.trusted ? ordered_json(*device.trusted) : ordered_json()},
+          {"tuned", device.tuned_choices},
           {"training_gflops", device.training_speed > 0 ? ordered_json(device.training_speed) : ordered_json()},
           {"auto", chosen}};
 }
@@ -81,15 +72,13 @@ void print_table(const std::vector<DeviceInfo>& devices, size_t chosen) {
   const auto bytes = [](size_t count) { return in_bytes(static_cast<double>(count)); };
   for (const DeviceInfo& device : devices) {
     const DeviceCaps& caps = device.caps;
-    const size_t tuned = tuned_choices(device);
-    const ordered_json right = trusted(device);
     print(row, device.index == chosen ? "*" : "", device.index, device.selector(), to_string(caps.type),
           caps.compute_units, bytes(caps.memory_bytes), bytes(caps.max_allocation), bytes(caps.local_bytes),
           features(caps),
-          right.is_null() ? "-"
-          : right         ? "yes"
-                          : "NO",
-          number(tuned, std::to_string(tuned)),
+          !device.trusted   ? "-"
+          : *device.trusted ? "yes"
+                            : "NO",
+          number(device.tuned_choices, std::to_string(device.tuned_choices)),
           number(device.training_speed, fmt::format("{:.1f}", device.training_speed)));
     print("{:>8}{}: {}; {}, driver {}\n", "", known_as(device), device.name, device.platform, device.driver_version);
   }
@@ -160,13 +149,17 @@ int run(const Options& options) {
 Command add_devices(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = root.add_subcommand("devices", "List the OpenCL devices of this machine");
-  CLI::Option* lines = app->add_flag("-L,--list", options->lines, "one line a device: index, driver and name");
+  CLI::Option* lines = app->add_flag("-L,--list", options->lines,
+                                     "one line a device: index, driver and name; not with --json or --explain");
   app->add_flag("--measure", options->measure, "measure how fast each trains; --device auto then takes the fastest");
   CLI::Option* explain = app->add_flag("--explain", options->explain,
                                        "show which implementation each op of a training step uses, and why");
   lines->excludes(explain);
   options->flags.add(*app, {"model", "batch-size", "fuse"});
-  for (const char* name : {"--model", "--batch-size", "--fuse"}) app->get_option(name)->needs(explain);
+  for (const char* name : {"--model", "--batch-size", "--fuse"}) {
+    CLI::Option* option = app->get_option(name)->needs(explain);
+    option->description(option->get_description() + "; with --explain");
+  }
   app->add_option("--time-limit", options->time_limit, "a driver that takes longer to open its devices is left out")
       ->option_text(fmt::format("TIME [{}]", options->time_limit))
       ->take_last();

@@ -12,6 +12,7 @@
 #include "trace_file.hpp"
 #include "trust.hpp"
 #include "vitcl/backend/error.hpp"
+#include "vitcl/backend/variables.hpp"
 #include "vitcl/io/atomic_file.hpp"
 #include "vitcl/train/environment.hpp"
 
@@ -23,6 +24,12 @@ using nlohmann::ordered_json;
 struct Options : CommonOptions {
   ConfigFlags flags;
   std::string report, time_limit = "1800s";
+};
+
+/// What a bug report needs beside the results.
+struct Surroundings {
+  std::map<std::string, std::string> variables;
+  std::unique_ptr<DriverGuard> guard;
 };
 
 struct Examined {
@@ -76,11 +83,18 @@ ordered_json to_json(const Examined& examined) {
   return json;
 }
 
-void write_report(const std::string& file, const std::vector<Examined>& all) {
-  std::string text = "vitcl doctor\n";
-  for (const Examined& examined : all) {
-    text += fmt::format("\n{}\n{}", train::environment_json(examined.device), table(examined));
+/// `problem`: why no device was tested, if so.
+void write_report(const std::string& file, const Surroundings& surroundings, const std::vector<Examined>& all,
+                  const std::string& problem = "") {
+  if (file.empty()) return;
+  std::vector<DeviceInfo> devices;
+  for (const Examined& examined : all) devices.push_back(examined.device);
+  std::string text = fmt::format("vitcl doctor\n\n{}\n", train::environment_json(surroundings.variables, devices));
+  for (const DriverCheck& driver : surroundings.guard->drivers()) {
+    text += fmt::format("driver {}: {}\n", driver.icd.string(), driver.failure.empty() ? "opened" : driver.failure);
   }
+  for (const Examined& examined : all) text += "\n" + table(examined);
+  if (!problem.empty()) text += "\n" + problem + "\n";
   io::write_text_file(file, text);
 }
 
@@ -97,9 +111,17 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   const double limit = seconds_of("--time-limit", options.time_limit);
   if (!options.report.empty()) require_writable(options.report);
   const Notes note(options.quiet);
-  const auto guard = guard_drivers(note);
+  Surroundings surroundings{relevant_variables(), nullptr};  // before the guard sets one
+  surroundings.guard = guard_drivers(note);
+  std::vector<DeviceInfo> devices;
+  try {
+    devices = wanted_devices(options, from_file);
+  } catch (const DeviceError& error) {
+    write_report(options.report, surroundings, {}, error.what());
+    throw;
+  }
   std::vector<Examined> all;
-  for (const DeviceInfo& device : wanted_devices(options, from_file)) {
+  for (const DeviceInfo& device : devices) {
     note("testing {}; its kernels are compiled first, where its driver has not kept them", describe(device));
     all.push_back({device, examine(device, limit, note)});
     if (!options.json) print("{}\n", table(all.back()));
@@ -110,7 +132,7 @@ int run(const Options& options, const std::set<std::string>& from_file) {
     for (const Examined& examined : all) list.push_back(to_json(examined));
     print("{}\n", list.dump(2, ' ', false, ordered_json::error_handler_t::replace));
   }
-  if (!options.report.empty()) write_report(options.report, all);
+  write_report(options.report, surroundings, all);
   const bool passed = std::ranges::all_of(all, [](const Examined& examined) { return examined.report.passed(); });
   return passed ? exit_done : exit_device;
 }

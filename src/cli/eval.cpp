@@ -99,7 +99,7 @@ Command add_eval(CLI::App& root) {
   add_config_file(*app, *options);
   add_topk(*app, options->topk, "also count an image whose class is among the K most probable");
   add_json(*app, *options);
-  app->add_flag("--csv", options->csv, "print a line a class, with its row of the confusion matrix")
+  app->add_flag("--csv", options->csv, "print a line a class, with its row of the confusion matrix; not with --json")
       ->excludes(app->get_option("--json"));
   add_quiet(*app, *options);
   add_profile(*app, *options);

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <memory>
 #include <new>
 
 #include "command.hpp"
@@ -17,6 +18,14 @@ constexpr const char* exit_codes =
     "Environment: VITCL_DEVICE (as --device), VITCL_DATA_DIR (where data is looked for), NO_COLOR.\n"
     "Exit codes: 0 done, 2 usage, 3 data, 4 device, 5 numbers, 6 checkpoint or disk, 130 interrupted after saving.";
 
+/// Options say by themselves what they take, and their descriptions what does not go with them.
+class HelpFormatter : public CLI::Formatter {
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string& text = option->get_option_text();
+    return text.empty() ? "" : " " + text;
+  }
+};
+
 /// Options that may stand before the sub-command; complete_options() hands them on.
 struct LeadingOptions {
   std::string device, config_file;
@@ -32,6 +41,7 @@ struct LeadingOptions {
 
 int run(int argc, char** argv) {
   CLI::App root(description, "vitcl");
+  root.formatter(std::make_shared<HelpFormatter>());
   LeadingOptions leading;
   leading.add(root);
   root.set_version_flag("--version", std::string("vitcl ") + train::version());

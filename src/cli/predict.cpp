@@ -170,7 +170,7 @@ Command add_predict(CLI::App& root) {
   options->flags.add(*app, {"device", "patch-mask"});
   add_config_file(*app, *options);
   add_json(*app, *options);
-  app->add_flag("--csv", options->csv, "print comma-separated values, a line a picture")
+  app->add_flag("--csv", options->csv, "print comma-separated values, a line a picture; not with --json")
       ->excludes(app->get_option("--json"));
   add_quiet(*app, *options);
   return {app, [options, app, &root] { return run(*options, complete_options(root, *app)); }};

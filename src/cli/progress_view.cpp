@@ -104,8 +104,9 @@ void ProgressView::on_shares(const std::vector<size_t>& images) {
 
 void ProgressView::on_lost_device(size_t device, const std::string& reason) {
   clear();
-  fmt::print(stderr, "lost    {}: {}. It is left out; the other devices compute its part of the step again\n",
-             devices_[device], reason);
+  const bool last = ++lost_ == devices_.size();
+  fmt::print(stderr, "lost    {}: {}{}\n", devices_[device], reason,
+             last ? "" : ". It is left out; the other devices compute its part of the step again");
 }
 
 }  // namespace vitcl::cli

@@ -29,6 +29,7 @@ class ProgressView final : public train::TrainObserver {
   bool quiet_, bar_, colour_, unicode_;
   size_t epochs_;
   std::vector<std::string> devices_;
+  size_t lost_ = 0;
   bool header_printed_ = false, drawn_ = false;
   std::chrono::steady_clock::time_point last_line_;
 };

@@ -7,6 +7,7 @@
 
 #include "selftest/reference/adam.hpp"
 #include "selftest/reference/vit.hpp"
+#include "selftest/tiny_model.hpp"
 #include "vitcl/io/bundle.hpp"
 #include "vitcl/ops/adam.hpp"
 #include "vitcl/train/verify.hpp"
@@ -15,22 +16,6 @@ namespace vitcl::selftest {
 namespace {
 
 using reference::NamedValues;
-
-/// No size divides another: patches with a border, masked tokens, heads of three features.
-models::ViTConfig tiny_model() {
-  models::ViTConfig c;
-  c.image_size = 5;
-  c.patch_size = 2;
-  c.pad_value = -0.5F;
-  c.channels = 2;
-  c.classes = 3;
-  c.dim = 6;
-  c.depth = 2;
-  c.heads = 2;
-  c.mlp_dim = 7;
-  c.masked = true;
-  return c;
-}
 
 std::vector<double> drawn(const std::string& name, size_t count, const Fill& fill) {
   SplitMix random(name);
@@ -51,6 +36,7 @@ class TinyBundle {
  public:
   TinyBundle() {
     bundle_.config = tiny_model();
+    bundle_.config.masked = true;
     bundle_.label_smoothing = 0.1F;
     bundle_.batch = 3;
     const models::ViTConfig& c = bundle_.config;

@@ -27,12 +27,12 @@ void expect_quick(double flops, const DeviceLimits& limits) {
   if (seconds > longest_seconds) throw DeviceError(fmt::format("it would take {:.0f} s or more", seconds));
 }
 
-/// The article's batch for small images; few large ones fit.
-TrainConfig config_of(const std::string& model) {
+/// By itself the article's batch for small images; few large ones fit.
+TrainConfig config_of(const std::string& model, std::optional<size_t> batch) {
   TrainConfig config;
   apply_options(config, {{"model", model}});
   constexpr size_t small_side = 32;
-  config.batch_size = config.model.image_size <= small_side ? 100 : 8;
+  config.batch_size = batch.value_or(config.model.image_size <= small_side ? 100 : 8);
   return config;
 }
 
@@ -72,8 +72,7 @@ double seconds_a_step(Steps steps) {
   return 1e-3 * steps.run({.steps = count, .repeats = 3}).median_ms;
 }
 
-ModelSpeed time_model(Device& device, const std::string& name, const DeviceLimits& limits) {
-  const TrainConfig config = config_of(name);
+ModelSpeed time_model(Device& device, const TrainConfig& config, const std::string& name, const DeviceLimits& limits) {
   ModelSpeed model{.model = name, .batch = config.batch_size};
   try {
     Workload work(device, config);
@@ -121,19 +120,20 @@ DeviceBenchmark new_device_benchmark(const DeviceInfo& device) {
           .compute_units = device.caps.compute_units};
 }
 
-DeviceBenchmark benchmark_device(const DeviceInfo& info, std::span<const std::string> models) {
+DeviceBenchmark benchmark_device(const DeviceInfo& info, std::span<const std::string> models,
+                                 std::optional<size_t> batch) {
   Device device(info);
   DeviceBenchmark result = new_device_benchmark(info);
   const ImplementationNames tuned = TuningStore().load(info).names();
   result.limits = measure_limits(device);
   for (const std::string& model : models) {
-    for (const auto& [key, flops] : ops_of(info, config_of(model))) {
+    for (const auto& [key, flops] : ops_of(info, config_of(model, batch))) {
       result.ops.push_back(time_op(device, tuned, {.model = model, .key = key}, flops, result.limits));
     }
   }
   device.choices().ask(tuned);
   for (const std::string& model : models) {
-    result.models.push_back(time_model(device, model, result.limits));
+    result.models.push_back(time_model(device, config_of(model, batch), model, result.limits));
   }
   result.weights_hash = train_and_hash(device);
   return result;

@@ -68,12 +68,9 @@ ordered_json devices_of(const ordered_json& environment) {
   return ordered_json::array({device});
 }
 
-ordered_json describe_environment() {
-  return {{"vitcl", version()},
-          {"compiler", compiler},
-          {"written", utc_time()},
-          {"system", describe_system()},
-          {"variables", relevant_variables()}};
+ordered_json describe_environment(const std::map<std::string, std::string>& variables) {
+  return {{"vitcl", version()},          {"compiler", compiler},   {"written", utc_time()},
+          {"system", describe_system()}, {"variables", variables}, {"devices", ordered_json::array()}};
 }
 
 std::string dumped(const ordered_json& json) {
@@ -84,14 +81,15 @@ std::string dumped(const ordered_json& json) {
 
 const char* version() { return VITCL_VERSION; }
 
-std::string environment_json(const DeviceInfo& device) {
-  ordered_json environment = describe_environment();
-  environment["device"] = describe(device);
+std::string environment_json(const std::map<std::string, std::string>& variables,
+                             const std::vector<DeviceInfo>& devices) {
+  ordered_json environment = describe_environment(variables);
+  for (const DeviceInfo& device : devices) environment["devices"].push_back(describe(device));
   return dumped(environment);
 }
 
 void RunFolder::write_environment(const std::vector<UsedDevice>& devices) const {
-  ordered_json environment = describe_environment();
+  ordered_json environment = describe_environment(relevant_variables());
   for (const UsedDevice& device : devices) {
     ordered_json entry = describe(device.info);
     entry["implementations"] = to_json(device.implementations);

@@ -10,7 +10,9 @@ namespace vitcl::train {
 namespace {
 
 constexpr double enough_seconds = 0.01;  // so long that the launch does not matter
-constexpr int repeats = 10;
+constexpr int least_rounds = 64;         // so many that the chains' beginning and end do not matter
+constexpr int most_repeats = 10;
+constexpr double most_seconds = 1;
 
 /// Chains of one length on one device.
 class Chains {
@@ -23,10 +25,15 @@ class Chains {
         flops_per_round_(2.0 * 16 * chains * static_cast<double>(sums_.elements())) {}
 
   double flops_per_second() const {
-    int rounds = 1 << 10;
-    while (seconds(rounds) < enough_seconds) rounds *= 2;
+    int rounds = least_rounds;
     double best = seconds(rounds);
-    for (int repeat = 1; repeat < repeats; ++repeat) best = std::min(best, seconds(rounds));
+    while (best < enough_seconds) best = seconds(rounds *= 2);
+    double total = 0;
+    for (int repeat = 0; repeat < most_repeats && total < most_seconds; ++repeat) {
+      const double again = seconds(rounds);
+      best = std::min(best, again);
+      total += again;
+    }
     return flops_per_round_ * rounds / best;
   }
 

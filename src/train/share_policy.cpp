@@ -9,7 +9,7 @@ namespace {
 constexpr size_t window_steps = 8;    // over which times are taken
 constexpr size_t most_refits = 4;     // before the first shares are tried
 constexpr double worthwhile = 0.95;   // shares change for steps that take less than this part
-constexpr size_t first_retry = 1024;  // steps until an excluded device is tried again; each time twice as many
+constexpr size_t first_retry = 1024;  // steps until the shares are looked over again; each time twice as many
 constexpr double hopeless = 2;        // a shard that takes as many steps of the others is not tried again
 
 double median(std::vector<double> values) {
@@ -100,6 +100,8 @@ void MeasuredShares::took(const std::optional<StepTimes>& times) {
     for (size_t d = 0; d < devices_.size(); ++d) {
       if (shares_[d] == 0 && hopeful(d, predicted(shares_))) return start();
     }
+    // Small gains count, too: a device has costs that its number of shards does not change, which hide the gain.
+    if (std::vector<size_t> better = fitted(); predicted(better) < predicted(shares_)) return use(std::move(better));
   }
   if (!times) return;
   if (skip_ > 0) {

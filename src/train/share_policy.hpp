@@ -31,7 +31,7 @@ class SharePolicy {
 };
 
 /// Shares after measured speed. A device gets shards where the steps are faster with it than without it, which is
-/// tried; shares change where that promises 5% or more.
+/// tried; shares change where that promises 5% or more, now and then where it promises anything.
 class MeasuredShares final : public SharePolicy {
  public:
   void begin(size_t shards, const std::vector<double>& seconds) override;

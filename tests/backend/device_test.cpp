@@ -88,6 +88,16 @@ TEST(SelectDevice, NoDeviceNamesThePackageThatGivesOne) {
   }
 }
 
+TEST(SelectDevice, WhatFailedTheSelfTestComesLast) {
+  auto devices = workstation();
+  devices[3].trusted = false;
+  devices[4].trusted = true;
+  EXPECT_EQ(select_device("auto", devices).index, 4U);
+  EXPECT_EQ(select_device("3", devices).index, 3U) << "by its number all the same";
+  for (DeviceInfo& device : devices) device.trusted = false;
+  EXPECT_EQ(select_device("auto", devices).index, 3U) << "there is no other";
+}
+
 TEST(SelectDevice, NoAcceleratorListsWhatThereIs) {
   EXPECT_THROW(select_device("accelerator", workstation()), DeviceError);
   EXPECT_THROW(select_device("no such thing", workstation()), DeviceError);

@@ -99,6 +99,17 @@ TEST_F(TuningStoreTest, OtherDevicesAreIgnoredButKept) {
   for (const DeviceInfo& other : others) EXPECT_EQ(store.load(other).names().at({"gemm", "a"}), "clblast");
 }
 
+TEST_F(TuningStoreTest, TellsOfSeveralDevicesInTheirOrder) {
+  const DeviceInfo other = device("other");
+  store.save(mine, {record("a")});
+  store.save(other, {record("a", "clblast"), record("b")});
+  const auto loaded = store.load(std::vector{other, mine});
+  ASSERT_EQ(loaded.size(), 2U);
+  EXPECT_EQ(loaded[0].records.size(), 2U);
+  EXPECT_EQ(loaded[0].ignored, "1 record of other devices or drivers");
+  EXPECT_EQ(loaded[1].records, std::vector{record("a")});
+}
+
 TEST_F(TuningStoreTest, OtherVersionsAreIgnored) {
   store.save(mine, {record("a")});
   const std::string line = lines().at(0);

@@ -46,6 +46,17 @@ TEST_F(VerdictStoreTest, IsOfOneDeviceAndDriver) {
   EXPECT_FALSE(store.load(mine)->passed());
 }
 
+TEST_F(VerdictStoreTest, TellsOfSeveralDevicesInTheirOrder) {
+  const DeviceInfo other = device("other", "1.0"), unknown = device("unknown", "1.0");
+  store.save(mine, {.failure = "wrong"});
+  store.save(other, {});
+  const auto verdicts = store.load(std::vector{other, unknown, mine});
+  ASSERT_EQ(verdicts.size(), 3U);
+  EXPECT_TRUE(verdicts[0]->passed());
+  EXPECT_FALSE(verdicts[1]);
+  EXPECT_FALSE(verdicts[2]->passed());
+}
+
 TEST_F(VerdictStoreTest, IsOfTheKernels) {
   store.save(mine, {});
   setenv("VITCL_KERNEL_DIR", "/another/folder", 1);

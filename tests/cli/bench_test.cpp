@@ -13,12 +13,14 @@ class Bench : public ProgramTest {
 };
 
 TEST_F(Bench, MeasuresADeviceAndMergesWithAnother) {
-  const Result measured = program.run({"bench", "--device", "auto", "--model", "article", "--output", "a.json"});
+  const Result measured =
+      program.run({"bench", "--device", "auto", "--model", "article", "--batch-size", "3", "--output", "a.json"});
   ASSERT_EQ(measured.code, 0) << measured;
   EXPECT_TRUE(says(measured.out, {"HASH OF THE WEIGHTS", "training step", "gemm", "layer_norm"}));
   auto report = figures("a.json");
   const auto& device = report.at("devices").at(0);
   EXPECT_FALSE(device.at("ops").empty());
+  EXPECT_EQ(device.at("models").at(0).at("batch"), 3);
   for (const auto& op : device.at("ops")) {
     EXPECT_FALSE(op.contains("failure")) << op;
     EXPECT_GT(op.at("roofline_share"), 0) << op;
@@ -55,6 +57,7 @@ TEST_F(Bench, BadInputIsNamed) {
   std::ofstream(program / "old.json") << R"({"format": "vitcl benchmark", "format_version": 0})";
   std::ofstream(program / "other.json") << "{}";
   expect(2, {"bench", "--model", "giant"}, {"giant", "article"});
+  expect(2, {"bench", "--batch-size", "0"}, {"--batch-size"});
   expect(4, {"bench", "--device", "nowhere"}, {"nowhere"});
   expect(6, {"bench", "--output", "no/folder/file.json"}, {"no/folder"});
   expect(2, {"bench", "merge"}, {"files"});

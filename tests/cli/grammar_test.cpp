@@ -17,10 +17,12 @@ TEST(Grammar, HelpAndVersionAreResults) {
                                      {"model", "--help"},
                                      {"tune", "--help"},
                                      {"devices", "--help"},
+                                     {"bench", "--help"},
                                      {"doctor", "--help"}}) {
     const Result result = program.run(arguments);
     EXPECT_EQ(result.code, 0) << result;
     EXPECT_TRUE(says(result.out, {"Usage: vitcl"}));
+    for (const char* raw : {"Excludes:", "Needs:", "REQUIRED"}) EXPECT_EQ(result.out.find(raw), std::string::npos);
     EXPECT_EQ(result.err, "");
   }
   const Result version = program.run({"--version"});

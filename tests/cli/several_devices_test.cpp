@@ -72,6 +72,8 @@ TEST_F(SeveralDevices, WithTheLastOneTheStateIsSaved) {
   const Result result = train("run", "2:16");
   ASSERT_EQ(result.code, 4) << result;
   EXPECT_TRUE(says(result.err, {"lost", "no device is left", "is saved", "vitcl train --resume run"}));
+  const std::string others = "the other devices compute";
+  EXPECT_EQ(result.err.find(others), result.err.rfind(others)) << "said of the first that failed alone";
   program.environment.clear();
   const Result resumed = program.run({"train", "--resume", "run"});
   ASSERT_EQ(resumed.code, 0) << resumed;

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "selftest/reference/vit.hpp"
+#include "selftest/tiny_model.hpp"
 #include "support/devices.hpp"
 #include "support/gradients.hpp"
 #include "vitcl/nn/plan.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 using reference::NamedValues;
 using reference::Values;
+using selftest::tiny_model;
 
 struct Variant {
   std::string name;
@@ -23,39 +25,25 @@ struct Variant {
 };
 std::ostream& operator<<(std::ostream& out, const Variant& variant) { return out << variant.name; }
 
-ViTConfig tiny() {
-  ViTConfig c;
-  c.image_size = 5;
-  c.patch_size = 2;
-  c.pad_value = -0.5F;
-  c.channels = 2;
-  c.classes = 3;
-  c.dim = 6;
-  c.depth = 2;
-  c.heads = 3;
-  c.mlp_dim = 7;
-  return c;
-}
-
 // Together they hold every choice of the model.
 std::vector<Variant> variants() {
-  Variant article{"ClsMlpHeadScaleDim", tiny()};
-  Variant masked{"MaskedCls", tiny(), 0.1F};
+  Variant article{"ClsMlpHeadScaleDim", tiny_model()};
+  Variant masked{"MaskedCls", tiny_model(), 0.1F};
   masked.config.masked = true;
-  Variant mean{"MaskedMeanLinearHead", tiny()};
+  Variant mean{"MaskedMeanLinearHead", tiny_model()};
   mean.config.pool = Pool::mean;
   mean.config.class_token = false;
   mean.config.head = Head::linear;
   mean.config.scale = AttentionScale::head_dim;
   mean.config.masked = true;
-  Variant timm{"QkvBiasFinalNorm", tiny()};
+  Variant timm{"QkvBiasFinalNorm", tiny_model()};
   timm.config.qkv_bias = timm.config.final_norm = true;
   timm.config.head = Head::linear;
   timm.config.norm_epsilon = 1e-6F;
-  Variant average{"ClassTokenMeanPooledNorm", tiny()};
+  Variant average{"ClassTokenMeanPooledNorm", tiny_model()};
   average.config.pool = Pool::mean;
   average.config.pooled_norm = true;
-  Variant fixed{"FixedPositions", tiny()};
+  Variant fixed{"FixedPositions", tiny_model()};
   fixed.config.position = Position::sincos;
   return {article, masked, mean, timm, average, fixed};
 }

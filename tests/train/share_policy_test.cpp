@@ -96,8 +96,24 @@ TEST(MeasuredShares, StayWhereNoiseIsAllThatChanges) {
   });
   simulation.run(200);
   simulation.changes = 0;
-  simulation.run(800);
+  simulation.run(8000);
   EXPECT_EQ(simulation.changes, 0U);
+}
+
+// Disturbed for a while, with costs that hide what shares between would gain.
+TEST(MeasuredShares, EqualDevicesEndWithEqualShares) {
+  double first = 2;
+  Simulation simulation(8, {1, 1}, [&](const Shares& shares) {
+    StepTimes times = apart({first, 1})(shares);
+    for (double& seconds : times.devices) seconds += 2;
+    times.step += 2;
+    return times;
+  });
+  simulation.run(200);
+  EXPECT_EQ(simulation.policy.shares(), (Shares{3, 5}));
+  first = 1;
+  simulation.run(3000);
+  EXPECT_EQ(simulation.policy.shares(), (Shares{4, 4}));
 }
 
 TEST(MeasuredShares, GiveNothingToADeviceThatIsTooSlow) {

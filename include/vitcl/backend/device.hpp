@@ -35,8 +35,7 @@ struct DeviceCaps {
   bool small_kernels_only = false;      ///< quirk: the compiler can't digest large unrolled kernels
   bool slow_compiler = false;           ///< quirk: a large unrolled kernel takes half a minute and more to compile
   bool profiling_clock_broken = false;  ///< quirk: event times mean nothing
-  bool interpreter =
-      false;  ///< quirk: a debugger that interprets kernels and reports wrong accesses; nobody waits for it unasked
+  bool interpreter = false;             ///< quirk: a debugger that interprets kernels; nobody waits for it unasked
 };
 
 /// The compute units [first, first + units) of a device with `of` of them: a sub-device of OpenCL.
@@ -57,8 +56,12 @@ struct DeviceInfo {
   std::string uuid;                  ///< "2210110f-a000-0332-faff-fffb8b170000", or empty where the driver tells none
   std::string pci_address;           ///< "0000:01:00.0", or empty
   std::optional<DevicePart> part;    ///< what of the device is meant; its `caps` are the part's
-  double training_speed = 0;         ///< as last measured, more is faster; 0 until then
   DeviceCaps caps;
+
+  // What the user's cache said of it when it was listed; of a part nothing.
+  std::optional<bool> trusted = {};  ///< whether it passed the self-test
+  size_t tuned_choices = 0;          ///< made by the tuner
+  double training_speed = 0;         ///< as last measured, more is faster; 0 until then
 
   /// What selects it again: "P:D", of a part "P:D/N".
   std::string selector() const;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,9 @@ class TuningStore {
     ImplementationNames names() const;
   };
   /// Never throws for what the file holds: a missing file is empty, whatever is not a valid record is ignored.
-  Loaded load(const DeviceInfo& device) const;
+  Loaded load(const DeviceInfo& device) const { return load(std::span(&device, 1)).front(); }
+  /// For each device; the file is read once.
+  std::vector<Loaded> load(std::span<const DeviceInfo> devices) const;
 
   /// Adds records, in place of older ones of the same device, version, op and shape. Others' stay, corrupt lines go.
   /// The file is replaced as a whole, under a lock, so that processes may save at once. Throws StorageError.

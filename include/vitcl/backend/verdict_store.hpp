@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "vitcl/backend/device.hpp"
 
@@ -27,7 +29,9 @@ class VerdictStore {
   const std::filesystem::path& file() const { return file_; }
 
   /// The last valid verdict on the device. Never throws for what the file holds.
-  std::optional<Verdict> load(const DeviceInfo& device) const;
+  std::optional<Verdict> load(const DeviceInfo& device) const { return load(std::span(&device, 1)).front(); }
+  /// For each device; the file is read once.
+  std::vector<std::optional<Verdict>> load(std::span<const DeviceInfo> devices) const;
   /// Adds a verdict in place of an older one on the same device, driver and version. Throws StorageError.
   void save(const DeviceInfo& device, const Verdict& verdict) const;
 

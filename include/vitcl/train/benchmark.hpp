@@ -72,9 +72,10 @@ struct BenchmarkReport {
 /// A report without devices: this library, machine and moment.
 BenchmarkReport new_benchmark_report();
 
-/// Measures a device with presets of the ViT as models: ops, fused and plain, then whole steps. What would take longer
-/// than 10 s by the device's peak is left out and says so.
-DeviceBenchmark benchmark_device(const DeviceInfo& device, std::span<const std::string> models);
+/// Measures a device with presets of the ViT as models: ops, fused and plain, then whole steps of `batch` images, by
+/// itself 100 small or 8 large ones. What would take longer than 10 s by the device's peak is left out and says so.
+DeviceBenchmark benchmark_device(const DeviceInfo& device, std::span<const std::string> models,
+                                 std::optional<size_t> batch = {});
 
 /// The same in a process of its own, `command`, which prints to_json() of a report on the device as one line, or is
 /// killed after so many seconds: a driver that crashes or hangs costs no more than its own figures. Throws StorageError
