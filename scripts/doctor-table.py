@@ -16,6 +16,8 @@ def cell(check) -> str:
     if check["inputs"] == 0:
         return "–"
     error = check["worst_error"]
+    if error == 0:
+        return "exact"
     return f"{error:.1f} ulp" if check["unit"] == "ulp" else f"{100 * error:.1f} %"
 
 

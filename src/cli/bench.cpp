@@ -32,7 +32,7 @@ struct Options : CommonOptions {
 std::string percent(double share) { return share > 0 ? fmt::format("{:.1f}%", 100 * share) : "-"; }
 
 void print_limits(const std::vector<BenchColumn>& columns) {
-  print("{:<24} {:>6} {:>9} {:>10} {:>9} {:>9} {:>9} {:>5}  {}\n", "DEVICE", "UNITS", "LAUNCH", "PEAK", "MEMORY",
+  print("{:<24} {:>6} {:>9} {:>11} {:>11} {:>11} {:>11} {:>5}  {}\n", "DEVICE", "UNITS", "LAUNCH", "PEAK", "MEMORY",
         "UPLOAD", "DOWNLOAD", "ULP", "HASH OF THE WEIGHTS");
   for (const BenchColumn& column : columns) {
     if (!column.device->failure.empty()) {
@@ -40,10 +40,10 @@ void print_limits(const std::vector<BenchColumn>& columns) {
       continue;
     }
     const train::DeviceLimits& limits = column.device->limits;
-    print("{:<24} {:>6} {:>6.1f} us {:>5.0f} GF/s {:>4.1f} GB/s {:>4.1f} GB/s {:>4.1f} GB/s {:>5}  {}\n", column.title,
-          column.device->compute_units, 1e6 * limits.launch_seconds, 1e-9 * limits.flops_per_second,
-          1e-9 * limits.bytes_per_second, 1e-9 * limits.upload_bytes_per_second,
-          1e-9 * limits.download_bytes_per_second, in_ulp(column.device->worst_ulp), column.device->weights_hash);
+    print("{:<24} {:>6} {:>6.1f} us {:>6} GF/s {:>6} GB/s {:>6} GB/s {:>6} GB/s {:>5}  {}\n", column.title,
+          column.device->compute_units, 1e6 * limits.launch_seconds, in_billions(limits.flops_per_second),
+          in_billions(limits.bytes_per_second), in_billions(limits.upload_bytes_per_second),
+          in_billions(limits.download_bytes_per_second), in_ulp(column.device->worst_ulp), column.device->weights_hash);
   }
 }
 

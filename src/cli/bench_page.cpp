@@ -6,16 +6,17 @@ namespace vitcl::cli {
 namespace {
 
 constexpr const char* style = R"(
-:root { color-scheme: light dark; --line: #8884; --bar: #3b82f655; --faint: #888; }
+:root { color-scheme: light dark; --line: #8884; --bar: #3b82f655; --faint: .7; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-p, caption { color: var(--faint); text-align: left; }
+p { opacity: var(--faint); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .7rem; text-align: right; white-space: nowrap; }
-th { font-weight: 600; } th.text, td.text { text-align: left; }
+th { font-weight: 600; vertical-align: bottom; }
+th, td.text { white-space: normal; } th.text, td.text { text-align: left; }
 td.share { background: linear-gradient(to right, var(--bar) var(--share), transparent var(--share)); }
-td.none { color: var(--faint); } code { font-size: .85em; }
+td.none { opacity: var(--faint); } code { font-size: .85em; overflow-wrap: anywhere; }
 )";
 
 /// Text as HTML shows it.
@@ -71,10 +72,10 @@ std::string limits_table(const std::vector<BenchColumn>& columns) {
       continue;
     }
     rows += cell(fmt::format("{:.1f} µs", 1e6 * limits.launch_seconds)) +
-            cell(fmt::format("{:.0f} GFLOP/s", 1e-9 * limits.flops_per_second)) +
-            cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.bytes_per_second)) +
-            cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.upload_bytes_per_second)) +
-            cell(fmt::format("{:.1f} GB/s", 1e-9 * limits.download_bytes_per_second)) + cell(in_ulp(device.worst_ulp)) +
+            cell(in_billions(limits.flops_per_second) + " GFLOP/s") +
+            cell(in_billions(limits.bytes_per_second) + " GB/s") +
+            cell(in_billions(limits.upload_bytes_per_second) + " GB/s") +
+            cell(in_billions(limits.download_bytes_per_second) + " GB/s") + cell(in_ulp(device.worst_ulp)) +
             fmt::format("<td class=text><code>{}</code></td></tr>\n", escaped(device.weights_hash));
   }
   return table_of({"device", "name", "platform", "units", "launch", "arithmetic", "memory", "upload", "download",

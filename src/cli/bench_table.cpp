@@ -51,7 +51,13 @@ class Rows {
 }  // namespace
 
 std::string rate(double per_second) {
-  return per_second < 10 ? fmt::format("{:.2f}", per_second) : fmt::format("{:.0f}", per_second);
+  return per_second < 10 ? fmt::format("{:.3g}", per_second) : fmt::format("{:.0f}", per_second);
+}
+
+std::string in_billions(double count) {
+  constexpr double exact_below = 9.95;
+  const double billions = 1e-9 * count;
+  return billions < exact_below ? fmt::format("{:#.2g}", billions) : fmt::format("{:.0f}", billions);
 }
 
 std::string in_ulp(std::optional<double> error) { return error ? fmt::format("{:.1f}", *error) : "-"; }

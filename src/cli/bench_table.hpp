@@ -31,6 +31,9 @@ struct BenchTable {
 /// 1372 or 0.91: a rate with the digits that mean something.
 std::string rate(double per_second);
 
+/// 1.87e11 as "187", 3.4e6 as "0.0034": operations or bytes in units of 10^9.
+std::string in_billions(double count);
+
 /// "4.6", or "-" where it is not known.
 std::string in_ulp(std::optional<double> error);
 
