@@ -2,10 +2,13 @@
 //
 // Every work-item of the group must call; each gets the result. `scratch` holds one float per work-item. A call both
 // starts and ends with the scratch free to use, so calls may follow each other without a barrier between.
+//
+// Always inlined: PoCL 3.1 lets work-groups that run at once share a kernel's local array if two calls of a function
+// were given it and none other (tests/ops/batch_test.cpp).
 #ifndef VITCL_COMMON_REDUCE_H
 #define VITCL_COMMON_REDUCE_H
 
-static inline float vitcl_group_sum(float value, __local float* scratch) {
+static inline __attribute__((always_inline)) float vitcl_group_sum(float value, __local float* scratch) {
   const int item = (int)get_local_id(0);
   scratch[item] = value;
   barrier(CLK_LOCAL_MEM_FENCE);
@@ -19,7 +22,7 @@ static inline float vitcl_group_sum(float value, __local float* scratch) {
   return result;
 }
 
-static inline float vitcl_group_max(float value, __local float* scratch) {
+static inline __attribute__((always_inline)) float vitcl_group_max(float value, __local float* scratch) {
   const int item = (int)get_local_id(0);
   scratch[item] = value;
   barrier(CLK_LOCAL_MEM_FENCE);
