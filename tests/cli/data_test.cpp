@@ -39,6 +39,17 @@ TEST_F(OwnPictures, AreTrainedOnMeasuredAndPredicted) {
   EXPECT_TRUE(says(predicted.out, {"dark", "light"}));
 }
 
+TEST_F(OwnPictures, ArePreviewedAsTrainingReadsThem) {
+  const Result drawn = program.run({"data", "preview", "--data", "pictures", "--val-split", "0.25", "--images", "2",
+                                    "--epochs", "1", "--output", "preview.png"});
+  ASSERT_EQ(drawn.code, 0) << drawn;
+  const io::Image preview = io::read_png(program / "preview.png");
+  EXPECT_EQ(preview.channels, 3U);
+  constexpr size_t cell = 14 * 4, gap = 4;  // 14 pixels, four times as large
+  EXPECT_EQ(preview.width, 2 * (cell + gap) + gap);
+  EXPECT_EQ(preview.height, 2 * (cell + gap) + gap);
+}
+
 TEST_F(OwnPictures, GoOnWhereTheyAreAndNotWhereTheyChanged) {
   ASSERT_EQ(program.run(run_of("whole")).code, 0);
   ASSERT_EQ(program.run(run_of("run") + Arguments{"--epochs", "2"}).code, 0);
