@@ -65,7 +65,7 @@ __kernel void draw_augmentation(ulong seed, float hflip, float degrees, float tr
                                 const __global int* order, const __global struct StepEntry* table,
                                 const __global int* cursor, __global struct Augmentation* drawn_images, int side) {
   const size_t image = get_global_id(0);
-  const uint sample = (uint)order[table[*cursor].first_sample + (int)image], pass = (uint)*epoch;
+  const uint sample = (uint)vitcl_step_sample(order, table, cursor, image), pass = (uint)*epoch;
   const uint4 colour = draw_words(seed, 3, sample, pass);
   struct Augmentation drawn;
   draw_map(&drawn, draw_words(seed, 0, sample, pass), draw_words(seed, 1, sample, pass), hflip, degrees, translate,
@@ -103,7 +103,7 @@ __kernel void load_augmented(const __global uchar* pixels, const __global int* p
   const int pixel = (int)get_global_id(0), x = pixel % side, y = pixel / side;
   if (y >= side) return;
   const size_t channel = get_global_id(1), image = get_global_id(2), channels = get_global_size(1);
-  const size_t sample = (size_t)places[table[*cursor].first_sample + (int)image], plane = (size_t)side * (size_t)side;
+  const size_t sample = (size_t)vitcl_step_sample(places, table, cursor, image), plane = (size_t)side * (size_t)side;
   const struct Augmentation drawn = drawn_images[image];
   const float column = (float)x, row = (float)y;
   const float value =

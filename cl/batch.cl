@@ -22,19 +22,13 @@ static inline floatW load_bytes(const __global uchar* source, ulong i, ulong n) 
 #endif
 }
 
-// The number of the sample that is the batch's i-th.
-static inline int sample_number(const __global int* order, const __global struct StepEntry* table,
-                                const __global int* cursor, ulong i) {
-  return order[table[*cursor].first_sample + (int)i];
-}
-
 // Dimension 0: the pixel in a channel; 1: the channel; 2: the image. `places` tells where in `pixels` a sample is.
 __kernel void load_images(const __global uchar* pixels, const __global int* places,
                           const __global struct StepEntry* table, const __global int* cursor,
                           const __global float* mean, const __global float* deviation, __global float* images,
                           ulong plane, ulong chunk) {
   const ulong channel = get_global_id(1), image = get_global_id(2), channels = get_global_size(1);
-  const ulong sample = (ulong)sample_number(places, table, cursor, image);
+  const ulong sample = (ulong)vitcl_step_sample(places, table, cursor, image);
   const __global uchar* source = pixels + (sample * channels + channel) * plane;
   __global float* target = images + (image * channels + channel) * plane;
   VITCL_FOR_EACH(i, plane, chunk) {
@@ -47,7 +41,7 @@ __kernel void load_labels(const __global int* all_labels, const __global int* or
                           const __global struct StepEntry* table, const __global int* cursor, __global int* labels,
                           ulong batch) {
   for (ulong i = get_global_id(0); i < batch; i += get_global_size(0)) {
-    labels[i] = all_labels[sample_number(order, table, cursor, i)];
+    labels[i] = all_labels[vitcl_step_sample(order, table, cursor, i)];
   }
 }
 
@@ -56,7 +50,7 @@ __kernel void random_mask(ulong seed, float ratio, const __global int* epoch, co
                           const __global struct StepEntry* table, const __global int* cursor, __global uchar* mask,
                           ulong patches) {
   const ulong image = get_global_id(1);
-  const uint sample = (uint)sample_number(order, table, cursor, image);
+  const uint sample = (uint)vitcl_step_sample(order, table, cursor, image);
   for (ulong p = get_global_id(0); p < patches; p += get_global_size(0)) {
     const uint4 counter = (uint4)((uint)p, sample, (uint)*epoch, 0u);
     const float number = vitcl_uniform(vitcl_philox4x32(counter, vitcl_philox_key(seed)).x);

@@ -169,7 +169,9 @@ DeviceInfo part_of(const DeviceInfo& whole, unsigned first, unsigned units) {
   }
   DeviceInfo info = whole;
   info.part = DevicePart{first, units, of};
-  info.trusted.reset(), info.tuned_choices = 0, info.training_speed = 0;
+  info.trusted.reset();
+  info.tuned_choices = 0;
+  info.training_speed = 0;
   info.caps = checked(whole.name, [&] { return probe_caps(open_part(find_device(whole), *info.part)); });
   apply_quirks(info);
   return info;

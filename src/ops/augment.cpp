@@ -1,6 +1,7 @@
 #include "vitcl/ops/augment.hpp"
 
 #include "checks.hpp"
+#include "image_source.hpp"
 #include "launch.hpp"
 
 namespace vitcl::ops {
@@ -15,8 +16,7 @@ void draw_augmentation(Queue& queue, const AugmentOptions& options, uint64_t see
   expect_rank(op, "drawn", drawn, 2);
   expect_shape(op, "drawn", drawn, {drawn.shape()[0], augmentation_words}, "to hold what is drawn for each image");
   expect_shape(op, "epoch", epoch, {1}, "to hold one number", DType::i32);
-  expect_rank(op, "order", order, 1);
-  expect_shape(op, "order", order, order.shape(), "as it holds sample numbers", DType::i32);
+  expect_numbers(op, "order", order);
   expect_step(op, table, cursor);
   queue.launch(queue.device().kernel(op, "draw_augmentation", KernelSpec()), {{drawn.shape()[0]}}, seed, options.hflip,
                options.degrees, options.translate, options.scale, options.shear,
@@ -27,15 +27,9 @@ void draw_augmentation(Queue& queue, const AugmentOptions& options, uint64_t see
 void load_augmented_images(Queue& queue, const Tensor& pixels, const Tensor& places, const Tensor& table,
                            const Tensor& cursor, const Tensor& mean, const Tensor& deviation, const Tensor& drawn,
                            const Tensor& images) {
-  expect_rank(op, "pixels", pixels, 4);
-  expect_rank(op, "images", images, 4);
-  const size_t batch = images.shape()[0], channels = pixels.shape()[1], side = pixels.shape()[2];
-  expect_shape(op, "pixels", pixels, {pixels.shape()[0], channels, side, side}, "as the images are square", DType::u8);
-  expect_shape(op, "images", images, {batch, channels, side, side}, "to fit pixels");
-  expect_rank(op, "places", places, 1);
-  expect_shape(op, "places", places, places.shape(), "as it holds places of images", DType::i32);
-  expect_shape(op, "mean", mean, {channels}, "to fit pixels");
-  expect_shape(op, "deviation", deviation, {channels}, "to fit pixels");
+  expect_image_source(op, pixels, places, mean, deviation, images);
+  const size_t batch = images.shape()[0], channels = images.shape()[1], side = images.shape()[2];
+  expect_shape(op, "images", images, {batch, channels, side, side}, "as they are square");
   expect_shape(op, "drawn", drawn, {batch, augmentation_words}, "to fit images");
   expect_step(op, table, cursor);
   const size_t group = row_group(queue.device().caps(), 64), plane = side * side;

@@ -1,6 +1,7 @@
 #include "vitcl/ops/batch.hpp"
 
 #include "checks.hpp"
+#include "image_source.hpp"
 #include "launch.hpp"
 
 namespace vitcl::ops {
@@ -24,17 +25,9 @@ struct BatchLaunch {
 
 void load_images(Queue& queue, const Tensor& pixels, const Tensor& places, const Tensor& table, const Tensor& cursor,
                  const Tensor& mean, const Tensor& deviation, const Tensor& images) {
-  expect_rank(op, "pixels", pixels, 4);
-  expect_rank(op, "images", images, 4);
-  const Shape& all = pixels.shape();
-  const size_t batch = images.shape()[0], channels = all[1], plane = all[2] * all[3];
-  expect_shape(op, "pixels", pixels, all, "as the data set is kept in bytes", DType::u8);
-  expect_shape(op, "images", images, {batch, channels, all[2], all[3]}, "to fit pixels");
-  expect_rank(op, "places", places, 1);
-  expect_shape(op, "places", places, places.shape(), "as it holds places of images", DType::i32);
-  expect_shape(op, "mean", mean, {channels}, "to fit pixels");
-  expect_shape(op, "deviation", deviation, {channels}, "to fit pixels");
+  expect_image_source(op, pixels, places, mean, deviation, images);
   expect_step(op, table, cursor);
+  const size_t batch = images.shape()[0], channels = images.shape()[1], plane = images.shape()[2] * images.shape()[3];
   const BatchLaunch launch(queue.device(), plane, batch * channels);
   const auto elements = static_cast<double>(images.elements());
   const size_t items = launch.split.global[0];
@@ -45,10 +38,9 @@ void load_images(Queue& queue, const Tensor& pixels, const Tensor& places, const
 
 void load_labels(Queue& queue, const Tensor& all_labels, const Tensor& order, const Tensor& table, const Tensor& cursor,
                  const Tensor& labels) {
-  for (const auto& [name, tensor] : {std::pair("all_labels", &all_labels), {"labels", &labels}, {"order", &order}}) {
-    expect_rank(op, name, *tensor, 1);
-    expect_shape(op, name, *tensor, tensor->shape(), "as it holds whole numbers", DType::i32);
-  }
+  expect_numbers(op, "all_labels", all_labels);
+  expect_numbers(op, "labels", labels);
+  expect_numbers(op, "order", order);
   expect_step(op, table, cursor);
   const BatchLaunch launch(queue.device(), labels.elements());
   queue.launch(launch.kernel(queue, "load_labels"), launch.groups(1), all_labels, order, table, cursor, labels,
@@ -60,8 +52,7 @@ void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, 
   expect_rank(op, "mask", mask, 2);
   expect_shape(op, "mask", mask, mask.shape(), "as it holds one byte a patch", DType::u8);
   expect_shape(op, "epoch", epoch, {1}, "to hold one number", DType::i32);
-  expect_rank(op, "order", order, 1);
-  expect_shape(op, "order", order, order.shape(), "as it holds sample numbers", DType::i32);
+  expect_numbers(op, "order", order);
   expect_step(op, table, cursor);
   const size_t batch = mask.shape()[0], patches = mask.shape()[1];
   const BatchLaunch launch(queue.device(), patches, batch);

@@ -47,6 +47,12 @@ inline void expect_bytes(std::string_view op, std::string_view name, const Tenso
   throw ShapeError(fmt::format("[{}] {} holds {} bytes but {} are needed", op, name, tensor.bytes(), bytes));
 }
 
+/// `tensor` is (n) i32, n at least 1.
+inline void expect_numbers(std::string_view op, std::string_view name, const Tensor& tensor) {
+  expect_rank(op, name, tensor, 1);
+  expect_shape(op, name, tensor, tensor.shape(), "as it holds whole numbers", DType::i32);
+}
+
 /// A step table (steps, 4) with its cursor (1) i32; see adam.hpp.
 inline void expect_step(std::string_view op, const Tensor& table, const Tensor& cursor) {
   expect_rank(op, "table", table, 2);
