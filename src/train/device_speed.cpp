@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include "blank_samples.hpp"
 #include "child_answer.hpp"
@@ -13,8 +12,7 @@
 namespace vitcl::train {
 namespace {
 
-constexpr size_t steps = 4;  // timed together
-constexpr size_t least_repeats = 3;
+constexpr size_t most_steps = 4;  // timed together
 constexpr double enough_seconds = 1;
 
 double step_flops(const TrainConfig& config, const DeviceCaps& caps) {
@@ -25,23 +23,24 @@ double step_flops(const TrainConfig& config, const DeviceCaps& caps) {
 }
 
 double best_step_seconds(Queue& queue, const TrainConfig& config) {
-  const DeviceSamples samples = blank_samples(queue, config.model, steps * config.batch_size);
+  const DeviceSamples samples = blank_samples(queue, config.model, most_steps * config.batch_size);
   Stepper stepper(queue, config, samples);
-  const auto epoch_seconds = [&](size_t epoch) {
-    stepper.begin_epoch(epoch, 0, std::vector(steps, config.lr));
+  size_t epoch = 0;
+  const auto mean_seconds = [&](size_t steps) {
+    stepper.begin_epoch(epoch++, 0, std::vector(most_steps, config.lr));
     const auto start = std::chrono::steady_clock::now();
     for (size_t i = 0; i < steps; ++i) stepper.step();
     stepper.losses(0, steps);
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(steps);
   };
-  epoch_seconds(0);  // some drivers compile at the first launch
-  double best = std::numeric_limits<double>::infinity(), total = 0;
-  for (size_t epoch = 1; epoch <= least_repeats || total < enough_seconds; ++epoch) {
-    const double seconds = epoch_seconds(epoch);
+  mean_seconds(1);  // some drivers compile at the first launch
+  double best = mean_seconds(1), total = best;
+  while (total < enough_seconds) {
+    const double seconds = mean_seconds(most_steps);
     best = std::min(best, seconds);
-    total += seconds;
+    total += most_steps * seconds;
   }
-  return best / static_cast<double>(steps);
+  return best;
 }
 
 }  // namespace
