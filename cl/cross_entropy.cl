@@ -30,6 +30,20 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void softmax(const _
   for (int c = (int)get_local_id(0); c < classes; c += GROUP) target[c] = vitcl_exp(row[c] - largest) / sum;
 }
 
+// The logit of the label; NaN for a label out of range, so that what depends on it is NaN.
+static inline float label_logit(const __global float* row, int label, int classes) {
+  return label >= 0 && label < classes ? row[label] : NAN;
+}
+
+// 1 where `own`, the label's logit, is the largest, of equal ones the first; the negations let NaN beat it.
+static inline int is_hit(const __global float* row, int label, float own, int classes, __local float* scratch) {
+  float beaten = 0.0f;
+  for (int c = (int)get_local_id(0); c < classes; c += GROUP) {
+    beaten += (c < label && !(row[c] < own)) || (c > label && !(row[c] <= own)) ? 1.0f : 0.0f;
+  }
+  return vitcl_group_sum(beaten, scratch) == 0.0f && own == own;
+}
+
 // With d = logit - largest: loss = (1 - s)(log sum e^d - d[label]) + s (log sum e^d - mean d), s = smoothing;
 // dlogits = (e^d / sum e^d - (1 - s) [c = label] - s / classes) / batch. has_gradient 0: dlogits is any buffer.
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void cross_entropy(
@@ -40,26 +54,21 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void cross_entropy(
   const int item = (int)get_local_id(0);
   const __global float* row = logits + sample * (ulong)classes;
   const int label = labels[sample];
-  // A label out of range makes everything that depends on it NaN.
-  const float own = label >= 0 && label < classes ? row[label] : NAN;
+  const float own = label_logit(row, label, classes);
 
   const float largest = row_max(row, classes, scratch);
   const float sum = row_exp_sum(row, classes, largest, scratch);
   const float log_sum = vitcl_log(sum);
 
-  // Of equal logits the first is the largest; the negations let NaN beat the label's.
-  float gap = 0.0f, beaten = 0.0f;
-  for (int c = item; c < classes; c += GROUP) {
-    gap += log_sum - (row[c] - largest);
-    beaten += (c < label && !(row[c] < own)) || (c > label && !(row[c] <= own)) ? 1.0f : 0.0f;
-  }
+  float gap = 0.0f;
+  for (int c = item; c < classes; c += GROUP) gap += log_sum - (row[c] - largest);
   gap = vitcl_group_sum(gap, scratch);
-  beaten = vitcl_group_sum(beaten, scratch);
+  const int hit = is_hit(row, label, own, classes, scratch);
   if (item == 0) {
     const float likelihood = log_sum - (own - largest);
     // Without smoothing a logit of -infinity must not make 0 * infinity.
     loss[sample] = smoothing == 0.0f ? likelihood : (1.0f - smoothing) * likelihood + smoothing / (float)classes * gap;
-    correct[sample] = beaten == 0.0f && own == own;
+    correct[sample] = hit;
   }
   if (has_gradient) {
     __global float* target = dlogits + sample * (ulong)classes;
@@ -67,6 +76,40 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void cross_entropy(
       const float probability = own == own ? vitcl_exp(row[c] - largest) / sum : NAN;
       const float wanted = smoothing / (float)classes + (c == label ? 1.0f - smoothing : 0.0f);
       target[c] = (probability - wanted) / batch;
+    }
+  }
+}
+
+// The same for any target t: loss = sum of t (log sum e^d - d); dlogits = (e^d / sum e^d * sum of t - t) / batch. A
+// target of 0 takes no part, not even beside a logit of -infinity.
+__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void soft_cross_entropy(
+    const __global float* logits, const __global float* targets, const __global int* labels, __global float* loss,
+    __global int* correct, int has_gradient, __global float* dlogits, int classes, float batch) {
+  __local float scratch[GROUP];
+  const ulong sample = get_group_id(0);
+  const int item = (int)get_local_id(0), label = labels[sample];
+  const __global float* row = logits + sample * (ulong)classes;
+  const __global float* wanted = targets + sample * (ulong)classes;
+
+  const float largest = row_max(row, classes, scratch);
+  const float sum = row_exp_sum(row, classes, largest, scratch);
+  const float log_sum = vitcl_log(sum);
+  float mass = 0.0f, likelihood = 0.0f;
+  for (int c = item; c < classes; c += GROUP) {
+    mass += wanted[c];
+    likelihood += wanted[c] == 0.0f ? 0.0f : wanted[c] * (log_sum - (row[c] - largest));
+  }
+  mass = vitcl_group_sum(mass, scratch);
+  likelihood = vitcl_group_sum(likelihood, scratch);
+  const int hit = is_hit(row, label, label_logit(row, label, classes), classes, scratch);
+  if (item == 0) {
+    loss[sample] = likelihood;
+    correct[sample] = hit;
+  }
+  if (has_gradient) {
+    __global float* target = dlogits + sample * (ulong)classes;
+    for (int c = item; c < classes; c += GROUP) {
+      target[c] = (vitcl_exp(row[c] - largest) / sum * mass - wanted[c]) / batch;
     }
   }
 }

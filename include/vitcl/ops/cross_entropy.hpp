@@ -5,7 +5,7 @@
 
 namespace vitcl::ops {
 
-// logits, dlogits, probabilities: (batch, classes)   labels: (batch) i32, each in [0, classes)
+// logits, dlogits, targets, probabilities: (batch, classes)   labels: (batch) i32, each in [0, classes)
 // loss: (batch), one value a sample   correct: (batch) i32, 1 where the largest logit is the label's (the first on a
 // tie)
 
@@ -16,6 +16,12 @@ namespace vitcl::ops {
 /// memory.
 void cross_entropy(Queue& queue, const Tensor& logits, const Tensor& labels, float smoothing, const Tensor& loss,
                    const Tensor& correct, const Tensor* dlogits, size_t mean_over = 0, float loss_scale = 1);
+
+/// The same with targets that are any numbers, 0 or more: loss = - sum over the classes of target times
+/// log(probability), PyTorch's definition for targets that are probabilities. `labels` serves `correct` alone.
+void soft_cross_entropy(Queue& queue, const Tensor& logits, const Tensor& targets, const Tensor& labels,
+                        const Tensor& loss, const Tensor& correct, const Tensor* dlogits, size_t mean_over = 0,
+                        float loss_scale = 1);
 
 /// The probabilities of each row of logits.
 void softmax(Queue& queue, const Tensor& logits, const Tensor& probabilities);

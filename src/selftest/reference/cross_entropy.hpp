@@ -3,6 +3,7 @@
 #include <cmath>
 #include <complex>
 #include <cstddef>
+#include <numeric>
 #include <span>
 
 namespace vitcl::reference {
@@ -47,6 +48,32 @@ void cross_entropy_gradient(std::span<const T> logits, std::span<const double> l
   for (size_t i = 0; i < dlogits.size(); ++i) {
     dlogits[i] -= target(i % classes, labels[i / classes], smoothing, classes);
     dlogits[i] /= static_cast<double>(labels.size());
+  }
+}
+
+/// The same for any targets: loss = - sum over the classes of target times log(probability).
+template <class T>
+void soft_cross_entropy(std::span<const T> logits, std::span<const double> targets, std::span<T> loss) {
+  const size_t classes = logits.size() / loss.size();
+  for (size_t b = 0; b < loss.size(); ++b) {
+    T sum = 0;
+    for (size_t c = 0; c < classes; ++c) sum += std::exp(logits[b * classes + c]);
+    loss[b] = 0;
+    for (size_t c = 0; c < classes; ++c) {
+      loss[b] -= targets[b * classes + c] * (logits[b * classes + c] - std::log(sum));
+    }
+  }
+}
+
+/// The gradient of the losses' mean: (probability times the targets' sum - target) / batch.
+template <class T>
+void soft_cross_entropy_gradient(std::span<const T> logits, std::span<const double> targets, size_t batch,
+                                 std::span<T> dlogits) {
+  const size_t classes = logits.size() / batch;
+  softmax<T>(logits, classes, dlogits);
+  for (size_t i = 0; i < dlogits.size(); ++i) {
+    const auto row = targets.subspan(i / classes * classes, classes);
+    dlogits[i] = (dlogits[i] * std::accumulate(row.begin(), row.end(), 0.0) - targets[i]) / static_cast<double>(batch);
   }
 }
 
