@@ -20,7 +20,7 @@ struct Options : CommonOptions {
 int run(const Options& options, const std::set<std::string>& from_file) {
   train::TrainConfig config = options.flags.config(from_file);
   const data::Dataset dataset = train::load_data(config, options.flags.named());
-  if (!config.augmentation.any()) config.augmentation = train::usual_augmentation(dataset.name);
+  if (!config.augmentation.any() && !config.mix.any()) config.augmentation = train::usual_augmentation(dataset.name);
   Device device(select_device(config.device));
   const Notes note(options.quiet);
   const size_t rows = std::min(options.images, dataset.train.count);

@@ -109,11 +109,13 @@ nn::Graph vit_graph(const ViTConfig& config) {
   return graph;
 }
 
-nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing, size_t mean_over) {
+nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing, size_t mean_over, bool soft_targets) {
   Graph graph;
   const Value logits = add_vit(graph, config);
   const Value labels = graph.input("labels", {}, DType::i32);
-  graph.set_loss(graph.add<nn::CrossEntropy>("loss", {logits, labels}, label_smoothing, mean_over));
+  std::vector<Value> compared = {logits, labels};
+  if (soft_targets) compared.push_back(graph.input("targets", {config.classes}));
+  graph.set_loss(graph.add<nn::CrossEntropy>("loss", compared, label_smoothing, mean_over));
   return graph;
 }
 

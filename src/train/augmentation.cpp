@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
+#include "mixing.hpp"
 #include "step_program.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -76,19 +78,23 @@ io::Image preview_augmentation(Device& device, const TrainConfig& config, const 
   }
   const DeviceSamples samples =
       DeviceSamples::open(queue, shown, {dataset.mean, dataset.deviation}, {.most_bytes = shown.bytes()});
-  const StepState state(device, rows, 1);
+  StepState state(device, rows, 1);
   std::vector<int32_t> order(rows);
   std::iota(order.begin(), order.end(), 0);
   state.write_order(queue, order);
   state.write_table(queue, std::vector<ops::StepEntry>(1));
   state.write_cursor(queue, 0);
-  const Tensor drawn = Tensor::empty(device, {rows, ops::augmentation_words}),
-               images = Tensor::empty(device, {rows, all.channels, all.side, all.side});
+  std::optional<Mixing> mixing;
+  if (config.mix.any()) mixing.emplace(queue, config, samples, BatchCut(rows, rows), state);
+  const Tensor images = Tensor::empty(device, {rows, all.channels, all.side, all.side});
+  const InputChanges changes = input_changes(config);
+  const ImageScratch scratch(device, changes, state, images.shape());
   Grid grid(rows, 1 + columns, all.channels, all.side);
   for (size_t row = 0; row < rows; ++row) grid.put(row, 0, &shown.pixels[row * all.image_bytes()]);
   for (size_t epoch = 0; epoch < columns; ++epoch) {
     state.write_epoch(queue, epoch);
-    load_images(queue, input_changes(config), samples, samples.pixels.front(), state, drawn, images);
+    if (mixing) mixing->begin_epoch(queue, epoch, order, state);
+    load_images(queue, changes, samples, samples.pixels.front(), state, scratch, images);
     const std::vector<uint8_t> bytes = as_bytes(download<float>(queue, images), dataset);
     for (size_t row = 0; row < rows; ++row) grid.put(row, 1 + epoch, &bytes[row * all.image_bytes()]);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "class_weights.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/data/load.hpp"
 
@@ -63,6 +64,16 @@ void validate_augmentation(const ops::AugmentOptions& options, size_t side) {
           fmt::format("less than the images' side, {}", side));
 }
 
+void validate_mix(const MixOptions& options) {
+  const auto require_probability = [](double value, std::string_view option) {
+    require(value >= 0 && value <= 1, option, fmt::format("{}", value), "a probability from 0 to 1");
+  };
+  require_not_negative(options.mixup, "mixup");
+  require_not_negative(options.cutmix, "cutmix");
+  require_probability(options.prob, "mixup-prob");
+  require_probability(options.switch_prob, "mixup-switch-prob");
+}
+
 }  // namespace
 
 // With these a small ViT learns digits and clothes well in some tens of epochs.
@@ -104,11 +115,13 @@ void TrainConfig::validate() const {
   require(augment == AugmentPreset::none || data != "auto", "augment", "default with --data auto",
           "a data set by its name, whose defaults to take");
   validate_augmentation(augmentation, model.image_size);
+  validate_mix(mix);
   require(recipe == "article" || recipe == "best", "recipe", '"' + recipe + '"', "article or best");
   require(epochs > 0, "epochs", "0", "at least 1");
   require(batch_size > 0, "batch-size", "0", "at least 1");
   require(std::isfinite(lr) && lr > 0, "lr", fmt::format("{}", lr), "a number above 0");
   require(smoothing >= 0 && smoothing < 1, "smoothing", fmt::format("{}", smoothing), "0 <= smoothing < 1");
+  given_class_weights(class_weights);
   validate_optimizer(*this);
   validate_schedule(*this);
 }
@@ -125,6 +138,11 @@ models::ViTConfig TrainConfig::training_model() const {
   models::ViTConfig config = model;
   config.masked = mask_ratio > 0 || !patch_mask.empty();
   return config;
+}
+
+nn::Graph TrainConfig::training_graph(size_t mean_over) const {
+  return models::vit_training_graph(training_model(), soft_targets() ? 0 : static_cast<float>(smoothing), mean_over,
+                                    soft_targets());
 }
 
 models::ViTConfig TrainConfig::evaluation_model() const {

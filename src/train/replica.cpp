@@ -16,7 +16,7 @@ Replica::Replica(Device& device, const TrainConfig& config, const data::Dataset&
       cut_(dataset.train.count, config.step_images()),
       full_(cut_.full, config.grad_accum_steps),
       last_(cut_.last, config.grad_accum_steps),
-      parameters_(device, models::vit_training_graph(config.training_model()).parameters(), alignment),
+      parameters_(device, config.training_graph().parameters(), alignment),
       optimizer_(queue_, config, parameters_, alignment),
       train_(upload_split(queue_, dataset.train, dataset)),
       test_(upload_split(queue_, dataset.test, dataset)),
@@ -25,6 +25,7 @@ Replica::Replica(Device& device, const TrainConfig& config, const data::Dataset&
       sum_(queue_, parameters_.values().elements(), full_.count()),
       evaluator_(config.evaluation_model(), config.patch_mask, optimizer_.measured(), queue_, test_,
                  evaluation_batch(config)) {
+  if (config.soft_targets()) mixing_.emplace(queue_, config, train_, cut_, shards_);
   for (const ShardCut& batch : {full_, last_}) program(batch, {0, batch.count() - 1});
   update_ = queue_.record([&] {
     optimizer_.update(queue_, sum_.slot(0), updates_.table, updates_.cursor);
@@ -45,8 +46,7 @@ StepProgram& Replica::program(const ShardCut& batch, const TreeNode& node) {
   static std::mutex one_at_a_time;  // drivers compile
   const std::lock_guard guard(one_at_a_time);
   const auto& [images, share, parts] = key;
-  const nn::Graph graph =
-      models::vit_training_graph(config_.training_model(), static_cast<float>(config_.smoothing), images);
+  const nn::Graph graph = config_.training_graph(images);
   nn::PlanOptions options = training_plan(config_);
   options.parts = parts;
   StepProgram recorded(graph, parameters_, queue_, share, train_, shards_, input_changes(config_), options);
@@ -72,7 +72,9 @@ void Replica::begin_epoch(size_t epoch, const std::vector<double>& rates) {
       rows[step * full_.count() + shard] = optimizer_.entry(rates[step], t, step * cut_.full + batch.begin(shard));
     }
   }
-  shards_.write_order(queue_, data::epoch_order(train_.count(), config_.seed, epoch));
+  const std::vector<int32_t> order = data::epoch_order(train_.count(), config_.seed, epoch);
+  shards_.write_order(queue_, order);
+  if (mixing_) mixing_->begin_epoch(queue_, epoch, order, shards_);
   shards_.write_table(queue_, rows);
   shards_.write_epoch(queue_, epoch);
   updates_.write_table(queue_, updates);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gradient_sum.hpp"
+#include "mixing.hpp"
 #include "shards.hpp"
 #include "step_program.hpp"
 #include "vitcl/data/dataset.hpp"
@@ -74,8 +75,9 @@ class Replica {
   nn::Parameters parameters_;
   Optimizer optimizer_;
   DeviceSamples train_, test_;
-  StepState shards_;                            // a row for each shard of each step
-  StepState updates_;                           // a row for each step
+  StepState shards_;   // a row for each shard of each step
+  StepState updates_;  // a row for each step
+  std::optional<Mixing> mixing_;
   std::map<ProgramKey, StepProgram> programs_;  // recorded when they are first needed
   GradientSum sum_;
   CommandList update_;

@@ -6,6 +6,7 @@
 #include "sample_stream.hpp"
 #include "vitcl/ops/augment.hpp"
 #include "vitcl/ops/batch.hpp"
+#include "vitcl/ops/mix.hpp"
 
 namespace vitcl::train {
 namespace {
@@ -58,11 +59,15 @@ InputChanges input_changes(const TrainConfig& config) {
   return {.patch_mask = config.patch_mask,
           .mask_ratio = static_cast<float>(config.mask_ratio),
           .augmentation = config.augmentation,
+          .smoothing = static_cast<float>(config.smoothing),
           .seed = config.seed};
 }
 
-void load_images(Queue& queue, const InputChanges& changes, const DeviceSamples& samples, const Tensor& pixels,
-                 const StepState& state, const Tensor& drawn, const Tensor& images) {
+namespace {
+
+/// Fetches and augments the images that the state's order names.
+void fetch_images(Queue& queue, const InputChanges& changes, const DeviceSamples& samples, const Tensor& pixels,
+                  const StepState& state, const Tensor& drawn, const Tensor& images) {
   if (!changes.augmentation.any()) {
     ops::load_images(queue, pixels, state.places, state.table, state.cursor, samples.mean, samples.deviation, images);
     return;
@@ -73,17 +78,45 @@ void load_images(Queue& queue, const InputChanges& changes, const DeviceSamples&
                              drawn, images);
 }
 
+void load_targets(Queue& queue, const InputChanges& changes, const DeviceSamples& samples, const StepState& state,
+                  const nn::Plan& plan) {
+  if (!state.mixes) {
+    ops::load_labels(queue, samples.labels, state.order, state.table, state.cursor, plan.tensor("labels"));
+    return;
+  }
+  ops::soft_targets(queue, samples.labels, state.order, state.partners, state.table, state.mixes, state.cursor,
+                    state.class_weights, changes.smoothing, plan.tensor("labels"), plan.tensor("targets"));
+}
+
+}  // namespace
+
+ImageScratch::ImageScratch(Device& device, const InputChanges& changes, const StepState& state, const Shape& images)
+    : drawn(changes.augmentation.any() ? Tensor::empty(device, {images[0], ops::augmentation_words}) : Tensor()),
+      partners(state.partner_places ? Tensor::empty(device, images) : Tensor()) {}
+
+void load_images(Queue& queue, const InputChanges& changes, const DeviceSamples& samples, const Tensor& pixels,
+                 const StepState& state, const ImageScratch& scratch, const Tensor& images) {
+  fetch_images(queue, changes, samples, pixels, state, scratch.drawn, images);
+  if (!state.partner_places) return;
+  StepState others = state;
+  others.order = state.partners;
+  others.places = state.partner_places;
+  fetch_images(queue, changes, samples, pixels, others, scratch.drawn, scratch.partners);
+  ops::mix_images(queue, scratch.partners, state.mixes, state.cursor, images);
+}
+
 StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Queue& queue, size_t batch,
                          const DeviceSamples& samples, const StepState& state, const InputChanges& changes,
                          const nn::PlanOptions& options, const Optimizer* optimizer)
-    : queue_(&queue), plan_(graph, parameters, queue, batch, options) {
+    : queue_(&queue),
+      plan_(graph, parameters, queue, batch, options),
+      scratch_(queue.device(), changes, state, plan_.tensor("images").shape()) {
   const size_t rows = std::max<size_t>(1, options.parts);
-  if (changes.augmentation.any()) drawn_ = Tensor::empty(queue.device(), {batch, ops::augmentation_words});
   if (!changes.patch_mask.empty()) write_mask(queue, changes.patch_mask, plan_.tensor("mask"));
   for (const Tensor& pixels : samples.pixels) {
     before_.push_back(queue.record([&] {
-      load_images(queue, changes, samples, pixels, state, drawn_, plan_.tensor("images"));
-      ops::load_labels(queue, samples.labels, state.order, state.table, state.cursor, plan_.tensor("labels"));
+      load_images(queue, changes, samples, pixels, state, scratch_, plan_.tensor("images"));
+      load_targets(queue, changes, samples, state, plan_);
       if (changes.mask_ratio > 0) {
         ops::random_mask(queue, changes.seed, changes.mask_ratio, state.epoch, state.order, state.table, state.cursor,
                          plan_.tensor("mask"));

@@ -27,6 +27,12 @@ struct StepState {
   Tensor losses;   ///< (steps), each step's mean loss
   Tensor correct;  ///< (steps) i32, each step's hits
 
+  // Null where targets are labels; see mixing.hpp.
+  Tensor partners;        ///< (samples) i32, each sample's partner
+  Tensor partner_places;  ///< (samples) i32, where these are; null where images are not mixed
+  Tensor mixes;           ///< (steps, ops::mix_words)
+  Tensor class_weights;   ///< (classes)
+
   StepState(Device& device, size_t samples, size_t steps);
   /// Has the samples streamed, where they are, for steps of `batch`; `order_of` an epoch is then what
   /// write_order() must be given for it.
@@ -38,11 +44,13 @@ struct StepState {
   void write_epoch(Queue& queue, size_t epoch_number) const;
 };
 
-/// What a step does to its images: patches masked by a fixed pattern or at random, random changes to the pixels.
+/// What a step does to its images and targets: patches masked by a fixed pattern or at random, random changes to the
+/// pixels, labels smoothed.
 struct InputChanges {
   std::string patch_mask = {};  ///< '0' and '1', one a patch; empty: none
   float mask_ratio = 0;         ///< of patches masked at random
   ops::AugmentOptions augmentation = {};
+  float smoothing = 0;  ///< of soft targets
   uint64_t seed = 0;
 };
 
@@ -51,13 +59,20 @@ nn::PlanOptions training_plan(const TrainConfig& config);
 /// How a run's training steps change their images.
 InputChanges input_changes(const TrainConfig& config);
 
-/// Fetches a step's images from `pixels`, one of the samples' tensors, and augments them.
-///   drawn: (batch, ops::augmentation_words), scratch, null where nothing is augmented
+/// What load_images() works in.
+struct ImageScratch {
+  Tensor drawn;     ///< (batch, ops::augmentation_words), null where nothing is augmented
+  Tensor partners;  ///< like the images, null where they are not mixed
+  ImageScratch(Device& device, const InputChanges& changes, const StepState& state, const Shape& images);
+};
+
+/// Fetches a step's images from `pixels`, one of the samples' tensors, augments them, and mixes them with their
+/// partners.
 ///   images: (batch, channels, side, side)
 void load_images(Queue& queue, const InputChanges& changes, const DeviceSamples& samples, const Tensor& pixels,
-                 const StepState& state, const Tensor& drawn, const Tensor& images);
+                 const StepState& state, const ImageScratch& scratch, const Tensor& images);
 
-/// One step at one batch size, recorded: fetch the batch, change it, mask it, run the plan, update, keep the
+/// One step at one batch size, recorded: fetch the batch, change it, mix it, mask it, run the plan, update, keep the
 /// statistics, move on. Where the plan is cut in parts (nn::PlanOptions), each has a row of the step's table and
 /// statistics, the first says which samples the step takes.
 class StepProgram {
@@ -76,7 +91,7 @@ class StepProgram {
  private:
   Queue* queue_;
   nn::Plan plan_;
-  Tensor drawn_;                     // what changes each image; null where nothing does
+  ImageScratch scratch_;
   std::vector<CommandList> before_;  // for each tensor of images
   CommandList after_;
 };

@@ -9,7 +9,7 @@ Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& s
     : queue_(queue),
       samples_(samples),
       seed_(config.seed),
-      graph_(models::vit_training_graph(config.training_model(), static_cast<float>(config.smoothing))),
+      graph_(config.training_graph()),
       parameters_(queue.device(), graph_.parameters()),
       optimizer_(queue, config, parameters_),
       cut_(samples.count(), config.batch_size),
@@ -19,6 +19,7 @@ Stepper::Stepper(Queue& queue, const TrainConfig& config, const DeviceSamples& s
   state_.stream(queue, samples, cut_.full, [count = samples.count(), seed = seed_](size_t epoch) {
     return data::epoch_order(count, seed, epoch);
   });
+  if (config.soft_targets()) mixing_.emplace(queue, config, samples, cut_, state_);
   const nn::PlanOptions options = training_plan(config);
   const InputChanges changes = input_changes(config);
   programs_.emplace_back(graph_, parameters_, queue, cut_.full, samples, state_, changes, options, &optimizer_);
@@ -36,7 +37,9 @@ std::vector<ops::StepEntry> Stepper::step_table(size_t epoch, const std::vector<
 }
 
 void Stepper::begin_epoch(size_t epoch, size_t first, const std::vector<double>& rates) {
-  state_.write_order(queue_, data::epoch_order(state_.order.elements(), seed_, epoch));
+  const std::vector<int32_t> order = data::epoch_order(state_.order.elements(), seed_, epoch);
+  state_.write_order(queue_, order);
+  if (mixing_) mixing_->begin_epoch(queue_, epoch, order, state_);
   state_.write_table(queue_, step_table(epoch, rates));
   state_.write_epoch(queue_, epoch);
   state_.write_cursor(queue_, first);

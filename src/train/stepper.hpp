@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
+#include "mixing.hpp"
 #include "step_program.hpp"
 #include "vitcl/train/checkpoint.hpp"
 #include "vitcl/train/config.hpp"
@@ -43,6 +45,7 @@ class Stepper {
   Optimizer optimizer_;
   BatchCut cut_;
   StepState state_;
+  std::optional<Mixing> mixing_;
   std::vector<StepProgram> programs_;  // full batches; then the last, where it is smaller
   size_t epoch_ = 0, next_ = 0;
 };

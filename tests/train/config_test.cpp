@@ -1,5 +1,7 @@
 #include "vitcl/train/config.hpp"
 
+#include <fmt/format.h>
+
 #include "support/errors.hpp"
 #include "vitcl/backend/error.hpp"
 
@@ -42,6 +44,8 @@ TEST(Config, SurvivesTheRoundTripThroughToml) {
                          {"seed", "18446744073709551615"},
                          {"checkpoint-every", "7"},
                          {"opt-betas", "0.85,0.95"},
+                         {"class-weights", "1,2,3"},
+                         {"mixup", "0.2"},
                          {"freeze", "tokens.*,blocks.?.qkv.weight"},
                          {"sched", "plateau"},
                          {"device", "a, b = c"}});
@@ -84,6 +88,18 @@ TEST(Config, RefusesImpossibleAugmentation) {
   EXPECT_TRUE(says(refusal({{"reprob", "nan"}}), {"--reprob"}));
   EXPECT_TRUE(says(refusal({{"scale", "1"}}), {"--scale", "0.9"}));
   EXPECT_TRUE(says(refusal({{"crop-padding", "28"}}), {"--crop-padding", "28"}));
+}
+
+TEST(Config, RefusesImpossibleMixesAndClassWeights) {
+  EXPECT_TRUE(says(refusal({{"mixup", "-0.1"}}), {"--mixup", "-0.1", "0 or more"}));
+  EXPECT_TRUE(says(refusal({{"cutmix", "nan"}}), {"--cutmix", "nan"}));
+  EXPECT_TRUE(says(refusal({{"mixup-prob", "1.5"}}), {"--mixup-prob", "1.5", "0 to 1"}));
+  EXPECT_TRUE(says(refusal({{"mixup-switch-prob", "-1"}}), {"--mixup-switch-prob", "0 to 1"}));
+  for (const char* weight : {"0", "-1", "inf", "x", "1x", ""}) {
+    EXPECT_TRUE(
+        says(refusal({{"class-weights", fmt::format("1,{},2", weight)}}), {"--class-weights", weight, "balanced"}));
+  }
+  EXPECT_EQ(refusal({{"class-weights", "balanced"}, {"mixup", "0.8"}, {"cutmix", "1"}}), "no error");
 }
 
 TEST(Config, APresetResetsWhatAnEarlierLayerChose) {

@@ -42,6 +42,8 @@ TrainConfig engine_config() {
   config.mask_ratio = 0.25;
   config.smoothing = 0.1;
   config.augmentation = {.hflip = 0.5F, .degrees = 20, .color_jitter = 0.3F, .reprob = 0.5F};
+  config.mix = {.mixup = 0.4, .cutmix = 1, .prob = 0.8};
+  config.class_weights = "1,2.5,0.5";
   config.model.pad_value = train::black_pixel({tiny_data().mean, tiny_data().deviation});
   return config;
 }

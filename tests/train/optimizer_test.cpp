@@ -168,6 +168,8 @@ nn::NamedTensors first_gradient(train::DataParallel& engine) {
 TEST_P(OptimizedRunTest, AccumulatedGradientsAreTheLargeBatchs) {
   TrainConfig config = tiny_config();
   config.batch_size = 18;
+  config.mix.mixup = 1;
+  config.class_weights = "balanced";
   train::SingleDevice large(device(), config, tiny_data());
   large.begin_epoch(0, 0, std::vector(large.cut().steps, 0.01));
   large.step();

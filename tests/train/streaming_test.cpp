@@ -58,6 +58,8 @@ class StreamingTest : public DeviceTest {
     const RunFolder folder = RunFolder::create(place / "run", false, 0);
     TrainConfig config = tiny_config();
     config.mask_ratio = 0.25;
+    config.augmentation.degrees = 20;
+    config.mix = {.mixup = 0.4, .cutmix = 1};
     config.data_memory = data_memory;
     config.workers = workers;
     for (size_t i = 0; i <= stops.size(); ++i) {

@@ -76,6 +76,8 @@ TEST_P(TrainerTest, AResumedRunEqualsAnUninterruptedOne) {
   config.mask_ratio = 0.25;
   config.smoothing = 0.1;
   config.augmentation = {.hflip = 0.5F, .degrees = 20, .color_jitter = 0.3F, .reprob = 0.5F};
+  config.mix = {.mixup = 0.4, .cutmix = 1, .prob = 0.8};
+  config.class_weights = "balanced";
   config.checkpoint_every = 2;
   run(config, folder / "a");
   run(config, folder / "b", {1, 1, 2});

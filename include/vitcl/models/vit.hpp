@@ -57,7 +57,9 @@ ViTConfig vit_config_from_json(const std::string& text);
 /// The network from "images" (B, channels, image_size, image_size) to the kept value "logits" (B, classes).
 /// Parameter names are vitcl's own, see docs/architecture.md; io/parameter_names.hpp maps them to other programs'.
 nn::Graph vit_graph(const ViTConfig& config);
-/// The same with an input "labels" (B) i32 and the loss "loss" (B). `mean_over`: see nn::CrossEntropy.
-nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing = 0, size_t mean_over = 0);
+/// The same with an input "labels" (B) i32 and the loss "loss" (B). `mean_over`: see nn::CrossEntropy. With
+/// `soft_targets` there is an input "targets" (B, classes), and labels decide only what counts as correct.
+nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing = 0, size_t mean_over = 0,
+                             bool soft_targets = false);
 
 }  // namespace vitcl::models

@@ -132,10 +132,12 @@ class MeanPool final : public Layer {
   size_t leading_;
 };
 
-/// A loss: logits (B, classes) and labels (B) i32 -> (B). Saves "correct" (B) i32 and the logits' gradient.
+/// A loss: logits (B, classes) and labels (B) i32 -> (B). Saves "correct" (B) i32 and the logits' gradient. An optional
+/// third input are targets (B, classes) to compare with in place of the labels (ops::soft_cross_entropy).
 class CrossEntropy final : public Layer {
  public:
   /// The gradient is that of the mean over `mean_over` samples, of which the batch may be a part; 0: over the batch.
+  /// Labels are smoothed, targets are not.
   explicit CrossEntropy(float label_smoothing = 0, size_t mean_over = 0);
   std::string kind() const override { return "CrossEntropy"; }
   size_t mean_over(size_t batch) const override { return mean_over_ == 0 ? batch : mean_over_; }

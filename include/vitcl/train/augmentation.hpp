@@ -14,7 +14,8 @@ namespace vitcl::train {
 ops::AugmentOptions usual_augmentation(const std::string& data);
 
 /// A grid: one row for each of the first `rows` training images; on the left the image, then what training makes of it
-/// in the first `columns` epochs. Throws UsageError where either is 0 or there are fewer images than rows.
+/// in the first `columns` epochs. Where training mixes images they are one batch. Throws UsageError where either is 0
+/// or there are fewer images than rows.
 io::Image preview_augmentation(Device& device, const TrainConfig& config, const data::Dataset& dataset, size_t rows,
                                size_t columns);
 

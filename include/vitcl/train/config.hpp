@@ -31,6 +31,18 @@ enum class Sched { constant, cosine, step, plateau };
 /// ones (see augmentation.hpp) first.
 enum class AugmentPreset { none, usual };
 
+/// How training mixes each image of a batch, and its target, with those of another, as timm's Mixup does in its mode
+/// "batch".
+struct MixOptions {
+  double mixup = 0;          ///< alpha of mixup (Zhang et al. 2018): shares are drawn from Beta(alpha, alpha); 0: none
+  double cutmix = 0;         ///< alpha of cutmix (Yun et al. 2019), likewise
+  double prob = 1;           ///< probability that a batch is mixed
+  double switch_prob = 0.5;  ///< probability that cutmix mixes it, where both are on
+
+  bool any() const { return mixup > 0 || cutmix > 0; }
+  bool operator==(const MixOptions&) const = default;
+};
+
 /// Everything that decides a training run. The defaults are the article's.
 struct TrainConfig {
   std::string model_name = "article";  ///< the preset from which `model` started
@@ -51,12 +63,14 @@ struct TrainConfig {
 
   AugmentPreset augment = AugmentPreset::none;
   ops::AugmentOptions augmentation;  ///< how training changes its images
+  MixOptions mix;
 
   std::string recipe = "article";
   size_t epochs = 25;
   size_t batch_size = 100;
   double lr = 0.003;
-  double smoothing = 0;  ///< label smoothing
+  double smoothing = 0;       ///< label smoothing
+  std::string class_weights;  ///< in the loss: "balanced", or a number for each class between commas; empty: all 1
 
   Opt opt = Opt::adam;
   double weight_decay = 0;  ///< not of biases, norms, positions and the class token
@@ -96,6 +110,10 @@ struct TrainConfig {
   void make_paths_absolute();
   /// The model as training runs it: with a mask input where this configuration masks patches.
   models::ViTConfig training_model() const;
+  /// Whether the loss compares with soft targets (ops/mix.hpp) in place of labels.
+  bool soft_targets() const { return mix.any() || !class_weights.empty(); }
+  /// The graph that training runs; for `mean_over` see nn::CrossEntropy.
+  nn::Graph training_graph(size_t mean_over = 0) const;
   /// The model as evaluation runs it: masked only by `patch_mask`.
   models::ViTConfig evaluation_model() const;
 
