@@ -7,11 +7,13 @@
 //   TILE      rows in local memory
 //   HEAD_DIM  D
 //   MASKED    1 where `mask` is read, else 0
+//   DROPOUT   1 where probabilities are dropped, else 0
 //   STORAGE_BITS  see common/storage.h
-#if !defined(GROUP) || !defined(TILE) || !defined(HEAD_DIM) || !defined(MASKED)
-#error "attention.cl: GROUP, TILE, HEAD_DIM and MASKED must be defined"
+#if !defined(GROUP) || !defined(TILE) || !defined(HEAD_DIM) || !defined(MASKED) || !defined(DROPOUT)
+#error "attention.cl: GROUP, TILE, HEAD_DIM, MASKED and DROPOUT must be defined"
 #endif
 #include "common/activation.h"
+#include "common/dropout.h"
 #include "common/storage.h"
 #include "common/types.h"
 
@@ -67,11 +69,32 @@ inline void add_weighted_row(float* y, float weight, const __local float* row) {
   for (int d = 0; d < HEAD_DIM; ++d) y[d] = vitcl_fma(weight, row[d], y[d]);
 }
 
+// See common/dropout.h.
+typedef struct {
+  const __global int* draws;
+  uint use, threshold;
+  float kept;
+} Dropout;
+
+// What the probability with which a query looks at a key is multiplied by; row = head * tokens + query. Of a query's
+// keys four share a random block.
+inline float factor(Dropout d, int image, int row, int key, int tokens) {
+#if DROPOUT
+  const uint blocks = (uint)(tokens + 3) / 4u, quarter = (uint)key % 4u;
+  const uint4 block = vitcl_draw(d.draws + 4 * image, (uint)row * blocks + (uint)key / 4u, d.use);
+  const uint word = quarter == 0 ? block.x : quarter == 1 ? block.y : quarter == 2 ? block.z : block.w;
+  return VITCL_DROPOUT(word, d.threshold, d.kept);
+#else
+  return 1.0f;
+#endif
+}
+
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_forward(
     const __global stored* qkv, const __global uchar* mask, __global stored* out, __global float* logsumexp,
-    float scale, int tokens, int heads, int leading) {
+    float scale, int tokens, int heads, int leading, const __global int* draws, uint use, uint threshold, float kept) {
   __local float key[TILE * HEAD_DIM], value[TILE * HEAD_DIM];
   float q[HEAD_DIM], o[HEAD_DIM], p[TILE];
+  const Dropout dropout = {draws, use, threshold, kept};
   const Item item = this_item(tokens, heads);
   const int dim = heads * HEAD_DIM, stride = 3 * dim;
   const __global stored* query = qkv + (ulong)item.image * tokens * stride + item.head * HEAD_DIM;
@@ -96,7 +119,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_forwa
     for (int j = 0; j < keys; ++j) {
       const float weight = vitcl_exp(p[j] - largest);
       sum += weight;
-      add_weighted_row(o, weight, value + j * HEAD_DIM);
+      add_weighted_row(o, weight * factor(dropout, item.image, item.head * tokens + item.token, begin + j, tokens),
+                       value + j * HEAD_DIM);
     }
   }
   if (item.writes) {
@@ -111,9 +135,11 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_forwa
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backward_query(
     const __global stored* dout, const __global stored* qkv, const __global stored* out,
     const __global float* logsumexp, const __global uchar* mask, __global stored* dqkv, __global float* delta_out,
-    float scale, int tokens, int heads, int leading, int accumulate) {
+    float scale, int tokens, int heads, int leading, int accumulate, const __global int* draws, uint use,
+    uint threshold, float kept) {
   __local float key[TILE * HEAD_DIM], value[TILE * HEAD_DIM];
   float q[HEAD_DIM], g[HEAD_DIM], dq[HEAD_DIM];
+  const Dropout dropout = {draws, use, threshold, kept};
   const Item item = this_item(tokens, heads);
   const int dim = heads * HEAD_DIM, stride = 3 * dim;
   const ulong out_start = ((ulong)item.image * tokens + item.token) * dim + item.head * HEAD_DIM;
@@ -136,7 +162,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backw
     for (int j = 0; j < keys; ++j) {
       if (!visible(mask, item.image, begin + j, tokens, leading)) continue;
       const float p = vitcl_exp(dot_row(q, key + j * HEAD_DIM) - lse);
-      add_weighted_row(dq, p * (dot_row(g, value + j * HEAD_DIM) - delta), key + j * HEAD_DIM);
+      // A statement of its own: fused, Intel's CPU runtime 2026.2 subtracts another work-item's delta.
+      const float dp = dot_row(g, value + j * HEAD_DIM) *
+                       factor(dropout, item.image, item.head * tokens + item.token, begin + j, tokens);
+      add_weighted_row(dq, p * (dp - delta), key + j * HEAD_DIM);
     }
   }
   if (item.writes) store_row(dq, dqkv + head_start + (ulong)item.token * stride, scale, accumulate);
@@ -145,9 +174,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backw
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backward_key(
     const __global stored* dout, const __global stored* qkv, const __global float* logsumexp,
     const __global float* delta, const __global uchar* mask, __global stored* dqkv, float scale, int tokens, int heads,
-    int leading, int accumulate) {
+    int leading, int accumulate, const __global int* draws, uint use, uint threshold, float kept) {
   __local float query[TILE * HEAD_DIM], g[TILE * HEAD_DIM];
   float k[HEAD_DIM], v[HEAD_DIM], dk[HEAD_DIM], dv[HEAD_DIM];
+  const Dropout dropout = {draws, use, threshold, kept};
   const Item item = this_item(tokens, heads);
   const int dim = heads * HEAD_DIM, stride = 3 * dim;
   const ulong head_start = (ulong)item.image * tokens * stride + item.head * HEAD_DIM;
@@ -167,8 +197,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_backw
       if (!seen || !visible(mask, item.image, begin + i, tokens, leading)) continue;
       const ulong statistic = (ulong)item.pair * tokens + begin + i;
       const float p = vitcl_exp(dot_row(k, query + i * HEAD_DIM) - logsumexp[statistic]);
-      add_weighted_row(dv, p, g + i * HEAD_DIM);
-      add_weighted_row(dk, p * (dot_row(v, g + i * HEAD_DIM) - delta[statistic]), query + i * HEAD_DIM);
+      const float m = factor(dropout, item.image, item.head * tokens + begin + i, item.token, tokens);
+      add_weighted_row(dv, p * m, g + i * HEAD_DIM);
+      add_weighted_row(dk, p * (m * dot_row(v, g + i * HEAD_DIM) - delta[statistic]), query + i * HEAD_DIM);
     }
   }
   if (item.writes) {

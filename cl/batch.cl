@@ -1,4 +1,5 @@
-// What surrounds the model in a recorded step: fetching the batch, drawing the mask, keeping the statistics, moving on.
+// What surrounds the model in a recorded step: fetching the batch, drawing the mask, keying dropout, keeping the
+// statistics, moving on.
 //
 // WIDTH: see common/flat.h
 // GROUP: work-items that sum the statistics together
@@ -55,6 +56,18 @@ __kernel void random_mask(ulong seed, float ratio, const __global int* epoch, co
     const uint4 counter = (uint4)((uint)p, sample, (uint)*epoch, 0u);
     const float number = vitcl_uniform(vitcl_philox4x32(counter, vitcl_philox_key(seed)).x);
     mask[image * patches + p] = number < ratio ? 0 : 1;
+  }
+}
+
+// What keys each sample's random numbers: the seed's two words, the sample's number, the epoch.
+__kernel void load_draws(ulong seed, const __global int* epoch, const __global int* order,
+                         const __global struct StepEntry* table, const __global int* cursor, __global int* draws,
+                         ulong batch) {
+  for (ulong i = get_global_id(0); i < batch; i += get_global_size(0)) {
+    draws[4 * i] = (int)(uint)seed;
+    draws[4 * i + 1] = (int)(uint)(seed >> 32);
+    draws[4 * i + 2] = sample_number(order, table, cursor, i);
+    draws[4 * i + 3] = *epoch;
   }
 }
 

@@ -1,7 +1,9 @@
 // A whole pre-norm Transformer encoder block for CPU devices, one launch each way:
 //
-//   r = x + projection(attention(qkv(norm1(x))))
-//   y = r + down(gelu(up(norm2(r))))
+//   r = x + a projection(attention(qkv(norm1(x))))
+//   y = r + m down(gelu(up(norm2(r))))
+//
+// a and m are 1, or each image's factors of stochastic depth (common/dropout.h) where draws are given.
 //
 // A work-item takes whole images, `group` at a time, so that what passes between the steps stays in its caches. x is
 // (images, tokens, dim). Where nobody reads but the first row of each image (`queries` is 1, else it is `tokens`),
@@ -20,6 +22,7 @@
 #error "encoder_block.cl: ROWS, VECTORS, LANES, HEAD_DIM, MAX_TOKENS and MASKED must be defined"
 #endif
 #include "common/activation.h"
+#include "common/dropout.h"
 #include "common/encoder_block.h"
 #include "common/head_lanes.h"
 #include "common/layer_norm_rows.h"
@@ -86,6 +89,20 @@ static inline void add_rows(__global float* target, int stride, const __global f
   }
 }
 
+// y = factor x + added: what stochastic depth leaves of a residual branch, for the live rows of some images. added,
+// whose rows lie `added_row` elements apart, may be null.
+static inline void drop_branch(const Block* b, const __global int* draws, uint use, const __global float* x,
+                               const __global float* added, int added_row, __global float* y, int images) {
+  const int dim = b->dim;
+  for (int r = 0; r < images * b->queries; ++r, x += dim, y += dim, added += added ? added_row : 0) {
+    const float factor = VITCL_DROPOUT(vitcl_draw(draws + 4 * (r / b->queries), 0, use).x, b->threshold, b->kept);
+    for (int c = 0; c < dim; c += 16) {
+      const float16 rest = added ? load_features(added, c, dim) : (float16)(0.0f);
+      store_features(vitcl_fma((float16)(factor), load_features(x, c, dim), rest), y, c, dim);
+    }
+  }
+}
+
 static inline Heads heads_of(const Block* b, int images) {
   const Heads h = {0, images * b->heads, b->heads, b->tokens, b->queries, b->leading, b->scale};
   return h;
@@ -95,10 +112,15 @@ static inline const __global uchar* mask_of(const Block* b, const __global uchar
   return mask + (size_t)image * (b->tokens - b->leading);
 }
 
+// The images' draws; null where no path is dropped.
+static inline const __global int* draws_of(const Block* b, const __global int* draws, int image) {
+  return b->threshold == 0 ? 0 : draws + 4 * image;
+}
+
 // The block for some images. normal: (images, tokens, dim) of scratch.
 static inline void forward_group(const Block* b, const __global float** w, const __global float* x,
-                                 const __global uchar* mask, const Saved* s, __global float* normal, __global float* y,
-                                 int images) {
+                                 const __global uchar* mask, const __global int* draws, const Saved* s,
+                                 __global float* normal, __global float* y, int images) {
   const int dim = b->dim, mlp_dim = b->mlp_dim, stride = b->tokens / b->queries;
   const int rows = images * b->tokens, live = images * b->queries;
   layer_norm_rows(x, w[NORM1_WEIGHT], w[NORM1_BIAS], b->epsilon, normal, s->mean1, s->rstd1, rows, dim);
@@ -107,12 +129,15 @@ static inline void forward_group(const Block* b, const __global float** w, const
          dim, 2 * dim);
   Heads h = heads_of(b, images);
   for (; h.first < h.last; h.first += LANES) attend(&h, s->qkv, mask, s->attended, s->logsumexp);
-  linear(s->attended, dim, w[PROJECTION_WEIGHT], w[PROJECTION_BIAS], x, stride * dim, s->residual, dim, live, dim, dim);
+  linear(s->attended, dim, w[PROJECTION_WEIGHT], w[PROJECTION_BIAS], draws ? 0 : x, stride * dim, s->residual, dim,
+         live, dim, dim);
+  if (draws) drop_branch(b, draws, b->attention_use, s->residual, x, stride * dim, s->residual, images);
   layer_norm_rows(s->residual, w[NORM2_WEIGHT], w[NORM2_BIAS], b->epsilon, normal, s->mean2, s->rstd2, live, dim);
   __global float* inside = s->slope ? s->slope : s->gelu;
   linear(normal, dim, w[UP_WEIGHT], w[UP_BIAS], 0, 0, inside, mlp_dim, live, dim, mlp_dim);
   gelu_elements(inside, s->gelu, s->slope, live * mlp_dim);
-  linear(s->gelu, mlp_dim, w[DOWN_WEIGHT], w[DOWN_BIAS], s->residual, dim, y, dim, live, mlp_dim, dim);
+  linear(s->gelu, mlp_dim, w[DOWN_WEIGHT], w[DOWN_BIAS], draws ? 0 : s->residual, dim, y, dim, live, mlp_dim, dim);
+  if (draws) drop_branch(b, draws, b->mlp_use, y, s->residual, dim, y, images);
 }
 
 // Global size: work-items, each with its share of the images and `scratch` floats of the workspace, in which it keeps
@@ -124,9 +149,11 @@ VITCL_LANES_KERNEL void encoder_block_forward(
     const __global float* up_weight, const __global float* up_bias, const __global float* down_weight,
     const __global float* down_bias, const __global uchar* mask, __global float* y, __global float* saved,
     __global float* workspace, int batch, int tokens, int queries, int heads, int mlp_dim, int leading, float scale,
-    float epsilon, int has_qkv_bias, int group, int scratch, int saves) {
+    float epsilon, int has_qkv_bias, int group, const __global int* draws, uint attention_use, uint mlp_use,
+    uint threshold, float kept, int scratch, int saves) {
   const int dim = heads * HEAD_DIM;
-  const Block b = {tokens, queries, dim, heads, mlp_dim, leading, scale, epsilon, has_qkv_bias};
+  const Block b = {tokens,  queries,      dim,           heads,   mlp_dim,   leading, scale,
+                   epsilon, has_qkv_bias, attention_use, mlp_use, threshold, kept};
   const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
                                          projection_weight, projection_bias, norm2_weight, norm2_bias,
                                          up_weight,         up_bias,         down_weight,  down_bias};
@@ -136,22 +163,25 @@ VITCL_LANES_KERNEL void encoder_block_forward(
   for (int image = share.first; image < share.last; image += group) {
     Saved s = saves ? saved_of(&b, saved, batch, image) : saved_of(&b, normal + group * tokens * dim, group, 0);
     if (!saves) s.slope = 0;
-    forward_group(&b, w, x + (size_t)image * tokens * dim, mask_of(&b, mask, image), &s, normal,
-                  y + (size_t)image * queries * dim, min(group, share.last - image));
+    forward_group(&b, w, x + (size_t)image * tokens * dim, mask_of(&b, mask, image), draws_of(&b, draws, image), &s,
+                  normal, y + (size_t)image * queries * dim, min(group, share.last - image));
   }
 }
 
 // The gradients for some images: dx, and the parameters' added to g where `accumulate` is set.
 static inline void backward_group(const Block* b, const __global float** w, const __global float* dy,
-                                  const __global float* x, const __global uchar* mask, const Saved* s, const Scratch* t,
-                                  __global float** g, int accumulate, __global float* dx, int accumulate_dx,
-                                  int images) {
+                                  const __global float* x, const __global uchar* mask, const __global int* draws,
+                                  const Saved* s, const Scratch* t, __global float** g, int accumulate,
+                                  __global float* dx, int accumulate_dx, int images) {
   const int dim = b->dim, mlp_dim = b->mlp_dim, stride = b->tokens / b->queries;
   const int rows = images * b->tokens, live = images * b->queries;
 
-  // The MLP: t->wide is the gradient of its inside, t->dnormal of its normalised input, t->dresidual of r.
-  linear_backward_weights(dy, dim, s->gelu, mlp_dim, g[DOWN_WEIGHT], g[DOWN_BIAS], accumulate, live, mlp_dim, dim);
-  linear_backward(dy, dim, w[DOWN_WEIGHT], t->wide, mlp_dim, 0, live, mlp_dim, dim);
+  // The MLP: t->wide is the gradient of its inside, t->dnormal of its normalised input, t->dresidual of r; `branch`
+  // that of what is added to the residual stream.
+  const __global float* branch = draws ? t->dnormal : dy;
+  if (draws) drop_branch(b, draws, b->mlp_use, dy, 0, 0, t->dnormal, images);
+  linear_backward_weights(branch, dim, s->gelu, mlp_dim, g[DOWN_WEIGHT], g[DOWN_BIAS], accumulate, live, mlp_dim, dim);
+  linear_backward(branch, dim, w[DOWN_WEIGHT], t->wide, mlp_dim, 0, live, mlp_dim, dim);
   multiply_in_place(t->wide, s->slope, live * mlp_dim);
   normalise_rows(s->residual, s->mean2, s->rstd2, w[NORM2_WEIGHT], w[NORM2_BIAS], t->normal, live, dim);
   linear_backward_weights(t->wide, mlp_dim, t->normal, dim, g[UP_WEIGHT], g[UP_BIAS], accumulate, live, dim, mlp_dim);
@@ -162,9 +192,11 @@ static inline void backward_group(const Block* b, const __global float** w, cons
   add_rows(t->dresidual, 1, dy, live, dim);
 
   // Attention: t->dnormal is the gradient of its output, t->wide of queries, keys and values.
-  linear_backward_weights(t->dresidual, dim, s->attended, dim, g[PROJECTION_WEIGHT], g[PROJECTION_BIAS], accumulate,
-                          live, dim, dim);
-  linear_backward(t->dresidual, dim, w[PROJECTION_WEIGHT], t->dnormal, dim, 0, live, dim, dim);
+  branch = draws ? t->normal : t->dresidual;
+  if (draws) drop_branch(b, draws, b->attention_use, t->dresidual, 0, 0, t->normal, images);
+  linear_backward_weights(branch, dim, s->attended, dim, g[PROJECTION_WEIGHT], g[PROJECTION_BIAS], accumulate, live,
+                          dim, dim);
+  linear_backward(branch, dim, w[PROJECTION_WEIGHT], t->dnormal, dim, 0, live, dim, dim);
   Heads h = heads_of(b, images);
   for (; h.first < h.last; h.first += LANES) {
     attend_backward(&h, t->dnormal, s->qkv, s->attended, s->logsumexp, mask, t->wide, 0);
@@ -195,10 +227,11 @@ VITCL_LANES_KERNEL void encoder_block_backward(
     __global float* dprojection_bias, __global float* dnorm2_weight, __global float* dnorm2_bias,
     __global float* dup_weight, __global float* dup_bias, __global float* ddown_weight, __global float* ddown_bias,
     __global float* slices, __global float* workspace, int batch, int tokens, int queries, int heads, int mlp_dim,
-    int leading, float scale, float epsilon, int has_qkv_bias, int group, int has_dx, int accumulate,
-    int accumulate_parameters) {
+    int leading, float scale, float epsilon, int has_qkv_bias, int group, const __global int* draws, uint attention_use,
+    uint mlp_use, uint threshold, float kept, int has_dx, int accumulate, int accumulate_parameters) {
   const int dim = heads * HEAD_DIM;
-  const Block b = {tokens, queries, dim, heads, mlp_dim, leading, scale, epsilon, has_qkv_bias};
+  const Block b = {tokens,  queries,      dim,           heads,   mlp_dim,   leading, scale,
+                   epsilon, has_qkv_bias, attention_use, mlp_use, threshold, kept};
   const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
                                          projection_weight, projection_bias, norm2_weight, norm2_bias,
                                          up_weight,         up_bias,         down_weight,  down_bias};
@@ -212,7 +245,8 @@ VITCL_LANES_KERNEL void encoder_block_backward(
   for (int image = share.first; image < share.last; image += group) {
     const Saved s = saved_of(&b, saved, batch, image);
     backward_group(&b, w, dy + (size_t)image * queries * dim, x + (size_t)image * tokens * dim,
-                   mask_of(&b, mask, image), &s, &t, g, image > share.first || (first_slice && accumulate_parameters),
+                   mask_of(&b, mask, image), draws_of(&b, draws, image), &s, &t, g,
+                   image > share.first || (first_slice && accumulate_parameters),
                    has_dx ? dx + (size_t)image * tokens * dim : 0, accumulate, min(group, share.last - image));
   }
 }
@@ -230,7 +264,7 @@ VITCL_LANES_KERNEL void encoder_block_sum_gradients(__global float* slices, __gl
   __global float* targets[PARAMETERS] = {dnorm1_weight,      dnorm1_bias,      dqkv_weight,   dqkv_bias,
                                          dprojection_weight, dprojection_bias, dnorm2_weight, dnorm2_bias,
                                          dup_weight,         dup_bias,         ddown_weight,  ddown_bias};
-  const Block b = {0, 0, heads * HEAD_DIM, heads, mlp_dim, 0, 0.0f, 0.0f, has_qkv_bias};
+  const Block b = {0, 0, heads * HEAD_DIM, heads, mlp_dim, 0, 0.0f, 0.0f, has_qkv_bias, 0, 0, 0, 0.0f};
   const int parameter = (int)get_global_id(1), size = parameter_size(&b, parameter);
   __global float *first[PARAMETERS], *second[PARAMETERS];
   gradients_of(&b, slices, 0, first);

@@ -7,6 +7,8 @@ typedef struct {
   int leading;  // tokens that no mask hides
   float scale, epsilon;
   int has_qkv_bias;
+  uint attention_use, mlp_use, threshold;  // of stochastic depth, see common/dropout.h; threshold 0: none
+  float kept;
 } Block;
 
 // The parameters, in the order in which a slice holds their gradients. Weights are (out, in), row-major.

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "checks.hpp"
+#include "dropout.hpp"
 #include "launch.hpp"
 #include "vitcl/ops/implementation.hpp"
 
@@ -20,6 +21,7 @@ size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
 std::optional<std::string> refuse_lanes(const DeviceCaps& caps, const AttentionShape& shape) {
   if (caps.type != DeviceType::cpu) return "it is for CPU devices";
   if (caps.small_kernels_only) return "the device's compiler can't digest its kernels";
+  if (shape.drops) return "it can't drop probabilities";
   return refuse_half(shape.storage);
 }
 
@@ -36,7 +38,8 @@ std::optional<std::string> refuse_head_lanes(const DeviceCaps& caps, const Atten
 }
 
 const std::string& choose(Device& device, const AttentionShape& shape) {
-  const auto sizes = fmt::format("{}x{}x{}x{}", shape.batch, shape.tokens, shape.heads, shape.head_dim);
+  const auto sizes = fmt::format("{}x{}x{}x{}{}", shape.batch, shape.tokens, shape.heads, shape.head_dim,
+                                 shape.drops ? "_dropout" : "");
   return choose_implementation(device, {std::string(op), shape_name(sizes, shape.storage)},
                                [&] { return attention_candidates(device.caps(), shape); });
 }
@@ -61,15 +64,24 @@ size_t group_size(const DeviceCaps& caps, size_t tokens) {
   return std::min(size, caps.max_work_group);
 }
 
+struct Checked {
+  AttentionShape shape;
+  size_t leading;
+  const Tensor* mask;  ///< null where nothing can be masked
+};
+
 /// Kernels of one implementation, compiled for one shape, and how they are launched.
 class Attention {
  public:
-  Attention(Queue& queue, const AttentionShape& shape, size_t leading, const Tensor* mask)
+  Attention(Queue& queue, const Checked& checked, const AttentionOptions& options, const Tensor& other)
       : queue_(queue),
-        shape_(shape),
-        leading_(to_int(op, "the leading tokens", leading)),
-        mask_(mask),
-        name_(choose(queue.device(), shape)) {}
+        shape_(checked.shape),
+        leading_(to_int(op, "the leading tokens", checked.leading)),
+        masked_(checked.mask != nullptr),
+        mask_(masked_ ? checked.mask->buffer() : other.buffer()),
+        dropout_(dropout_arguments(op, options.dropout)),
+        draws_(shape_.drops ? options.draws->buffer() : other.buffer()),
+        name_(choose(queue.device(), shape_)) {}
 
   bool is_head_lanes() const { return name_ == "head_lanes"; }
   /// Whether `lanes` goes backward head by head, in five products, rather than in two passes over blocks of tokens:
@@ -87,31 +99,16 @@ class Attention {
   /// The images, for `head_lanes`, whose lanes may be fewer than a vector's.
   int32_t batch() const { return to_int(op, "batch", shape_.batch); }
   /// The mask, or what stands for it where the kernel does not read it.
-  Buffer mask_or(const Tensor& other) const { return mask_ == nullptr ? other.buffer() : mask_->buffer(); }
+  const Buffer& mask() const { return mask_; }
 
-  Kernel kernel(std::string_view entry) const {
-    const DeviceCaps& caps = queue_.device().caps();
-    const bool wide = caps.native_float_width >= wide_width;
-    auto spec = KernelSpec()
-                    .define("HEAD_DIM", to_int(op, "the head size", shape_.head_dim))
-                    .define("MASKED", mask_ == nullptr ? 0 : 1);
+  /// `arguments`: those that all implementations take.
+  template <class... Arguments>
+  void launch(std::string_view entry, const LaunchShape& shape, const Arguments&... arguments) const {
     if (name_ == "work_group") {
-      return queue_.device().kernel(
-          "attention", entry,
-          with_storage(std::move(spec)
-                           .define("GROUP", static_cast<int64_t>(group_size(caps, shape_.tokens)))
-                           .define("TILE", static_cast<int64_t>(tile_rows(caps, shape_))),
-                       shape_.storage));
+      queue_.launch(kernel(entry), shape, arguments..., draws_, dropout_.use, dropout_.threshold, dropout_.kept);
+    } else {
+      queue_.launch(kernel(entry), shape, arguments...);
     }
-    if (name_ == "lanes") {
-      // As many products as registers hold beside their factors: 16 registers of 8 floats, or 32 of 16.
-      return queue_.device().kernel("attention_lanes", entry,
-                                    std::move(spec).define("LANES", wide_width).define("ROW_TILE", wide ? 8 : 6));
-    }
-    return queue_.device().kernel("attention_head_lanes", entry,
-                                  std::move(spec)
-                                      .define("LANES", head_lanes())
-                                      .define("MAX_TOKENS", static_cast<int64_t>(align_up(shape_.tokens, 8))));
   }
 
   /// `products`: multiplications of (tokens, tokens) by D; `moved`: tensors of (batch, tokens, dim) read and written.
@@ -129,19 +126,41 @@ class Attention {
 
  private:
   static constexpr int wide_width = 16;
+  Kernel kernel(std::string_view entry) const {
+    const DeviceCaps& caps = queue_.device().caps();
+    const bool wide = caps.native_float_width >= wide_width;
+    auto spec =
+        KernelSpec().define("HEAD_DIM", to_int(op, "the head size", shape_.head_dim)).define("MASKED", masked_ ? 1 : 0);
+    if (name_ == "work_group") {
+      return queue_.device().kernel(
+          "attention", entry,
+          with_storage(std::move(spec)
+                           .define("GROUP", static_cast<int64_t>(group_size(caps, shape_.tokens)))
+                           .define("TILE", static_cast<int64_t>(tile_rows(caps, shape_)))
+                           .define("DROPOUT", shape_.drops ? 1 : 0),
+                       shape_.storage));
+    }
+    if (name_ == "lanes") {
+      // As many products as registers hold beside their factors: 16 registers of 8 floats, or 32 of 16.
+      return queue_.device().kernel("attention_lanes", entry,
+                                    std::move(spec).define("LANES", wide_width).define("ROW_TILE", wide ? 8 : 6));
+    }
+    return queue_.device().kernel("attention_head_lanes", entry,
+                                  std::move(spec)
+                                      .define("LANES", head_lanes())
+                                      .define("MAX_TOKENS", static_cast<int64_t>(align_up(shape_.tokens, 8))));
+  }
+
   int64_t head_lanes() const { return queue_.device().caps().native_float_width >= wide_width ? wide_width : 8; }
 
   Queue& queue_;
   AttentionShape shape_;
   int32_t leading_;
-  const Tensor* mask_;
+  bool masked_;
+  Buffer mask_;
+  DropoutArguments dropout_;
+  Buffer draws_;  ///< like the mask
   std::string name_;
-};
-
-struct Checked {
-  AttentionShape shape;
-  size_t leading;
-  const Tensor* mask;  ///< null where nothing can be masked
 };
 
 Checked check(const Tensor& qkv, const Tensor& out, const Tensor& logsumexp, const AttentionOptions& options) {
@@ -154,7 +173,10 @@ Checked check(const Tensor& qkv, const Tensor& out, const Tensor& logsumexp, con
   const DType storage = storage_of(op, "qkv", qkv);
   expect_shape(op, "out", out, {batch, tokens, dim}, "to fit qkv", storage);
   expect_shape(op, "logsumexp", logsumexp, {batch, options.heads, tokens}, "to fit qkv");
-  Checked checked{{batch, tokens, options.heads, dim / options.heads, storage}, tokens, nullptr};
+  const bool drops = options.dropout.rate > 0;
+  if (drops && options.draws == nullptr) throw UsageError(fmt::format("[{}] dropout needs draws", op));
+  if (drops) expect_draws(op, *options.draws, batch);
+  Checked checked{{batch, tokens, options.heads, dim / options.heads, storage, drops}, tokens, nullptr};
   if (options.mask == nullptr) return checked;
   const Shape& mask = options.mask->shape();
   if (mask.rank() != 2 || mask[0] != batch || mask[1] > tokens || options.mask->dtype() != DType::u8) {
@@ -177,16 +199,15 @@ std::vector<Candidate> attention_candidates(const DeviceCaps& caps, const Attent
 void attention_forward(Queue& queue, const Tensor& qkv, const AttentionOptions& options, const Tensor& out,
                        const Tensor& logsumexp) {
   const Checked checked = check(qkv, out, logsumexp, options);
-  const Attention attention(queue, checked.shape, checked.leading, checked.mask);
-  const Kernel kernel = attention.kernel("attention_forward");
+  const Attention attention(queue, checked, options, qkv);
   const LaunchShape launch = attention.launch_shape(2, 4);
-  const Buffer mask = attention.mask_or(qkv);
+  const Buffer& mask = attention.mask();
   if (attention.is_head_lanes()) {
-    queue.launch(kernel, launch, qkv, mask, out, logsumexp, options.scale, attention.batch(), attention.tokens(),
-                 attention.heads(), attention.leading());
+    attention.launch("attention_forward", launch, qkv, mask, out, logsumexp, options.scale, attention.batch(),
+                     attention.tokens(), attention.heads(), attention.leading());
   } else {
-    queue.launch(kernel, launch, qkv, mask, out, logsumexp, options.scale, attention.tokens(), attention.heads(),
-                 attention.leading());
+    attention.launch("attention_forward", launch, qkv, mask, out, logsumexp, options.scale, attention.tokens(),
+                     attention.heads(), attention.leading());
   }
 }
 
@@ -201,28 +222,28 @@ void attention_backward(Queue& queue, const Tensor& dout, const Tensor& qkv, con
   expect_shape(op, "dout", dout, out.shape(), "like out", shape.storage);
   expect_shape(op, "dqkv", dqkv, qkv.shape(), "like qkv", shape.storage);
   expect_bytes(op, "workspace", workspace, attention_workspace_bytes(shape.batch, shape.tokens, shape.heads));
-  const Attention attention(queue, shape, checked.leading, checked.mask);
-  const Buffer mask = attention.mask_or(qkv);
+  const Attention attention(queue, checked, options, qkv);
+  const Buffer& mask = attention.mask();
   const double written = 1 + accumulates(mode);
   if (attention.is_head_lanes()) {
-    queue.launch(attention.kernel("attention_backward"), attention.launch_shape(5, 5 + 3 * written), dout, qkv, out,
-                 logsumexp, mask, dqkv, options.scale, attention.batch(), attention.tokens(), attention.heads(),
-                 attention.leading(), accumulates(mode));
+    attention.launch("attention_backward", attention.launch_shape(5, 5 + 3 * written), dout, qkv, out, logsumexp, mask,
+                     dqkv, options.scale, attention.batch(), attention.tokens(), attention.heads(), attention.leading(),
+                     accumulates(mode));
     return;
   }
   if (attention.goes_head_by_head(mode)) {
     LaunchShape launch = attention.launch_shape(5, 8);
     launch.global = {attention.pairs()};
-    queue.launch(attention.kernel("attention_backward_head"), launch, dout, qkv, out, logsumexp, mask, dqkv, workspace,
-                 options.scale, attention.tokens(), attention.heads(), attention.leading());
+    attention.launch("attention_backward_head", launch, dout, qkv, out, logsumexp, mask, dqkv, workspace, options.scale,
+                     attention.tokens(), attention.heads(), attention.leading());
     return;
   }
-  queue.launch(attention.kernel("attention_backward_query"), attention.launch_shape(3, 5 + written), dout, qkv, out,
-               logsumexp, mask, dqkv, workspace, options.scale, attention.tokens(), attention.heads(),
-               attention.leading(), accumulates(mode));
-  queue.launch(attention.kernel("attention_backward_key"), attention.launch_shape(4, 4 + 2 * written), dout, qkv,
-               logsumexp, workspace, mask, dqkv, options.scale, attention.tokens(), attention.heads(),
-               attention.leading(), accumulates(mode));
+  attention.launch("attention_backward_query", attention.launch_shape(3, 5 + written), dout, qkv, out, logsumexp, mask,
+                   dqkv, workspace, options.scale, attention.tokens(), attention.heads(), attention.leading(),
+                   accumulates(mode));
+  attention.launch("attention_backward_key", attention.launch_shape(4, 4 + 2 * written), dout, qkv, logsumexp,
+                   workspace, mask, dqkv, options.scale, attention.tokens(), attention.heads(), attention.leading(),
+                   accumulates(mode));
 }
 
 }  // namespace vitcl::ops

@@ -15,8 +15,7 @@ void draw_augmentation(Queue& queue, const AugmentOptions& options, uint64_t see
                        const Tensor& order, const Tensor& table, const Tensor& cursor, const Tensor& drawn) {
   expect_rank(op, "drawn", drawn, 2);
   expect_shape(op, "drawn", drawn, {drawn.shape()[0], augmentation_words}, "to hold what is drawn for each image");
-  expect_shape(op, "epoch", epoch, {1}, "to hold one number", DType::i32);
-  expect_numbers(op, "order", order);
+  expect_epoch(op, epoch, order);
   expect_step(op, table, cursor);
   queue.launch(queue.device().kernel(op, "draw_augmentation", KernelSpec()), {{drawn.shape()[0]}}, seed, options.hflip,
                options.degrees, options.translate, options.scale, options.shear,

@@ -51,13 +51,23 @@ void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, 
                  const Tensor& table, const Tensor& cursor, const Tensor& mask) {
   expect_rank(op, "mask", mask, 2);
   expect_shape(op, "mask", mask, mask.shape(), "as it holds one byte a patch", DType::u8);
-  expect_shape(op, "epoch", epoch, {1}, "to hold one number", DType::i32);
-  expect_numbers(op, "order", order);
+  expect_epoch(op, epoch, order);
   expect_step(op, table, cursor);
   const size_t batch = mask.shape()[0], patches = mask.shape()[1];
   const BatchLaunch launch(queue.device(), patches, batch);
   queue.launch(launch.kernel(queue, "random_mask"), {launch.split.global, launch.split.local}, seed, ratio, epoch,
                order, table, cursor, mask, uint64_t{patches});
+}
+
+void load_draws(Queue& queue, uint64_t seed, const Tensor& epoch, const Tensor& order, const Tensor& table,
+                const Tensor& cursor, const Tensor& draws) {
+  expect_rank(op, "draws", draws, 2);
+  expect_shape(op, "draws", draws, {draws.shape()[0], 4}, "to hold a sample's keys", DType::i32);
+  expect_epoch(op, epoch, order);
+  expect_step(op, table, cursor);
+  const BatchLaunch launch(queue.device(), 1, draws.shape()[0]);
+  queue.launch(launch.kernel(queue, "load_draws"), launch.groups(1), seed, epoch, order, table, cursor, draws,
+               uint64_t{draws.shape()[0]});
 }
 
 void record_statistics(Queue& queue, const Tensor& loss, const Tensor& correct, const Tensor& cursor,

@@ -53,6 +53,12 @@ inline void expect_numbers(std::string_view op, std::string_view name, const Ten
   expect_shape(op, name, tensor, tensor.shape(), "as it holds whole numbers", DType::i32);
 }
 
+/// An epoch's number (1) i32 and the order (n) i32 of its samples.
+inline void expect_epoch(std::string_view op, const Tensor& epoch, const Tensor& order) {
+  expect_shape(op, "epoch", epoch, {1}, "to hold one number", DType::i32);
+  expect_numbers(op, "order", order);
+}
+
 /// A step table (steps, 4) with its cursor (1) i32; see adam.hpp.
 inline void expect_step(std::string_view op, const Tensor& table, const Tensor& cursor) {
   expect_rank(op, "table", table, 2);

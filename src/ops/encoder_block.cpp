@@ -8,6 +8,7 @@
 
 #include "attention.hpp"
 #include "checks.hpp"
+#include "dropout.hpp"
 #include "gemm_register_tile.hpp"
 #include "vitcl/ops/implementation.hpp"
 
@@ -102,6 +103,21 @@ Mask check_mask(const EncoderBlockShape& s, const Tensor* mask) {
                                  to_string(mask->dtype()), s.batch, s.tokens));
   }
   return {shape[1] > 0 ? mask : nullptr, s.tokens - shape[1]};
+}
+
+/// Stochastic depth as the kernels take it.
+struct DropPath {
+  Buffer draws;  ///< or what stands for them where nothing is dropped
+  uint32_t attention_use, mlp_use;
+  DropoutArguments factors;
+};
+
+DropPath check_drop_path(const EncoderBlockShape& s, const EncoderBlockOptions& options, const Tensor& other) {
+  const bool drops = options.drop_path > 0;
+  if (drops && options.draws == nullptr) throw UsageError(fmt::format("[{}] stochastic depth needs draws", op));
+  if (drops) expect_draws(op, *options.draws, s.batch);
+  return {drops ? options.draws->buffer() : other.buffer(), options.attention_use, options.mlp_use,
+          dropout_arguments(op, {.rate = options.drop_path})};
 }
 
 // The parameters, or with the prefix "d" their gradients.
@@ -211,6 +227,7 @@ void encoder_block_forward(Queue& queue, const EncoderBlockShape& s, const Encod
                saves ? encoder_block_workspace_bytes(caps, s) : encoder_block_unsaved_workspace_bytes(caps, s));
   expect_bytes(op, "y", y, s.batch * s.queries * s.dim * sizeof(float));
   const Mask mask = check_mask(s, options.mask);
+  const DropPath path = check_drop_path(s, options, x);
   const size_t items = forward_items(caps, s);
   const BlockProducts products = encoder_block_products(s);
   const size_t left = saves ? encoder_block_saved_elements(s) : 0;
@@ -222,6 +239,7 @@ void encoder_block_forward(Queue& queue, const EncoderBlockShape& s, const Encod
                  to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
                  to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
                  options.scale, options.epsilon, int32_t{s.qkv_bias}, to_int(op, "images", group_of(s, items)),
+                 path.draws, path.attention_use, path.mlp_use, path.factors.threshold, path.factors.kept,
                  to_int(op, "scratch", forward_scratch(caps, s, saves)), int32_t{saves});
   });
 }
@@ -237,6 +255,7 @@ void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const Enco
   if (dx) expect_shape(op, "dx", dx, x.shape(), "like x");
   check_parameters(s, gradients, "d");
   const Mask mask = check_mask(s, options.mask);
+  const DropPath path = check_drop_path(s, options, x);
   const bool masked = mask.tensor != nullptr;
   const size_t slices = slice_count(s), bytes = slice_bytes(queue.device().caps(), s);
   const Buffer scratch = workspace.buffer().slice(bytes, backward_scratch(s) * sizeof(float));
@@ -251,6 +270,7 @@ void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const Enco
                    to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
                    to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
                    options.scale, options.epsilon, int32_t{s.qkv_bias}, to_int(op, "images", group_of(s, slices)),
+                   path.draws, path.attention_use, path.mlp_use, path.factors.threshold, path.factors.kept,
                    int32_t{bool(dx)}, accumulates(input_mode), accumulates(parameter_mode));
     });
   });

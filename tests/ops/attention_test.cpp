@@ -17,10 +17,13 @@ namespace {
 INSTANTIATE_TEST_SUITE_P(Attention, OpTest, on_every_device(attention_cases()), op_test_name);
 INSTANTIATE_TEST_SUITE_P(Attention, ReferenceTest, each_case(attention_cases()), case_name);
 
-// The gradient of the reference to the last digits of double, with and without a mask.
+// The gradient of the reference to the last digits of double, with and without a mask, and with a fixed dropout.
 TEST(AttentionReference, GradientIsTheComplexStep) {
-  for (const std::vector<double>& mask : {std::vector<double>{}, {1, 0, 1, 0, 0, 1, 1, 1}}) {
-    const reference::AttentionSizes sizes{2, 5, 2, 3, 0.7, mask};
+  const std::vector<double> mask = {1, 0, 1, 0, 0, 1, 1, 1}, draws = {1, 2, 3, 4, 5, 6, 7, 8};
+  const std::vector<double> factors = reference::attention_dropout_factors(draws, 2, 5, 0, 0.4F);
+  using Span = std::span<const double>;
+  for (const auto& [hides, drops] : {std::pair(Span(), Span()), {mask, Span()}, {mask, factors}, {Span(), factors}}) {
+    const reference::AttentionSizes sizes{2, 5, 2, 3, 0.7, hides, drops};
     const size_t out_size = sizes.batch * sizes.tokens * sizes.dim();
     SplitMix random("attention");
     std::vector<double> qkv(3 * out_size), dout(out_size), dqkv(3 * out_size);

@@ -3,6 +3,7 @@
 
 #include "selftest/cases/add_case.hpp"
 #include "selftest/cases/attention_case.hpp"
+#include "selftest/cases/dropout_case.hpp"
 #include "selftest/cases/gelu_case.hpp"
 #include "selftest/cases/layer_norm_case.hpp"
 #include "selftest/cases/linear_case.hpp"
@@ -36,6 +37,7 @@ INSTANTIATE_TEST_SUITE_P(HalfAdd, OpTest, halves(add_cases(), {"a", "b", "y", "d
 INSTANTIATE_TEST_SUITE_P(HalfAttention, OpTest,
                          halves(every_third(attention_cases()), {"qkv", "out", "dout", "dqkv"}, attention_error),
                          op_test_name);
+INSTANTIATE_TEST_SUITE_P(HalfDropout, OpTest, halves(dropout_cases(), {"x", "y", "dy", "dx"}), op_test_name);
 INSTANTIATE_TEST_SUITE_P(HalfGelu, OpTest, halves(gelu_cases(), {"x", "y", "dy", "dx"}), op_test_name);
 INSTANTIATE_TEST_SUITE_P(HalfLayerNorm, OpTest, halves(layer_norm_cases(), {"x", "y", "dy", "dx"}), op_test_name);
 INSTANTIATE_TEST_SUITE_P(HalfLinear, OpTest, halves(linear_cases(), {"x", "y", "dy", "dx"}), op_test_name);

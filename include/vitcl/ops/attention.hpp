@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "vitcl/ops/grad_mode.hpp"
+#include "vitcl/ops/dropout.hpp"
 #include "vitcl/tensor/tensor.hpp"
 
 namespace vitcl::ops {
@@ -16,8 +16,10 @@ namespace vitcl::ops {
 
 struct AttentionOptions {
   size_t heads = 1;
-  float scale = 1;               ///< multiplies query . key
-  const Tensor* mask = nullptr;  ///< null: everything is visible
+  float scale = 1;                ///< multiplies query . key
+  const Tensor* mask = nullptr;   ///< null: everything is visible
+  DropoutOptions dropout = {};    ///< of the probabilities, after the softmax, as PyTorch and timm have it
+  const Tensor* draws = nullptr;  ///< (batch, 4) i32 of dropout.hpp, where the rate is above 0
 };
 
 void attention_forward(Queue& queue, const Tensor& qkv, const AttentionOptions& options, const Tensor& out,

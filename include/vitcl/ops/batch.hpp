@@ -26,6 +26,11 @@ void load_labels(Queue& queue, const Tensor& all_labels, const Tensor& order, co
 void random_mask(Queue& queue, uint64_t seed, float ratio, const Tensor& epoch, const Tensor& order,
                  const Tensor& table, const Tensor& cursor, const Tensor& mask);
 
+/// What keys the random numbers of the batch's samples (dropout.hpp): draws[i] = the seed's low and high word, the
+/// sample's number, the epoch; draws: (batch, 4) i32.
+void load_draws(Queue& queue, uint64_t seed, const Tensor& epoch, const Tensor& order, const Tensor& table,
+                const Tensor& cursor, const Tensor& draws);
+
 /// losses[cursor + p] = the mean of `loss` (batch), correct_counts[cursor + p] = the sum of `correct` (batch) i32, over
 /// part p of the batch (ops/parts.hpp); fixed order.
 ///   losses: (steps)   correct_counts: (steps) i32. What would lie behind the last step is not recorded.

@@ -5,15 +5,16 @@
 #include <optional>
 #include <string>
 
-#include "vitcl/ops/grad_mode.hpp"
+#include "vitcl/ops/dropout.hpp"
 #include "vitcl/tensor/tensor.hpp"
 
 namespace vitcl::ops {
 
 // A whole pre-norm Transformer encoder block (Vaswani et al. 2017; Dosovitskiy et al. 2020), one launch each way:
-//   r = x + projection(attention(qkv(norm1(x))))      y = r + down(gelu(up(norm2(r))))
+//   r = x + a projection(attention(qkv(norm1(x))))      y = r + m down(gelu(up(norm2(r))))
 //   x, dx: (batch, tokens, dim)   y, dy: (batch, queries, dim)   mask: (batch, tokens - leading) u8, as for attention
-// queries is tokens, or 1 where only the first row of each image is read: then the others are not computed.
+// a and m are 1, or an image's factors of stochastic depth. queries is tokens, or 1 where only the first row of each
+// image is read: then the others are not computed.
 
 struct EncoderBlockShape {
   size_t batch, tokens, queries, heads, dim, mlp_dim;
@@ -44,9 +45,12 @@ using BlockTensors = std::array<Tensor, block_parameter_count>;
 Shape block_parameter_shape(const EncoderBlockShape& shape, BlockParameter parameter);
 
 struct EncoderBlockOptions {
-  float scale = 1;               ///< multiplies query . key
-  float epsilon = 1e-5F;         ///< of both norms
-  const Tensor* mask = nullptr;  ///< null: everything is visible
+  float scale = 1;                          ///< multiplies query . key
+  float epsilon = 1e-5F;                    ///< of both norms
+  const Tensor* mask = nullptr;             ///< null: everything is visible
+  float drop_path = 0;                      ///< the rate of stochastic depth on both branches
+  uint32_t attention_use = 0, mlp_use = 0;  ///< DropoutOptions::use of the two
+  const Tensor* draws = nullptr;            ///< (batch, 4) i32 of dropout.hpp, where the rate is above 0
 };
 
 /// Why the device or the shape can't have the block in one launch, if so. The batch does not matter.

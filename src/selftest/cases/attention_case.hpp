@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ops/attention.hpp"
+#include "selftest/cases/dropout_case.hpp"
 #include "selftest/cases/op_case.hpp"
 #include "selftest/cases/token_mask.hpp"
 #include "selftest/reference/attention.hpp"
@@ -15,19 +16,21 @@ struct AttentionCase final : OpCase {
   size_t batch, tokens, heads, head_dim;
   TokenMask mask;
   size_t leading;
-  float scale;
+  float scale, rate;
   AttentionCase(size_t batch_, size_t tokens_, size_t heads_, size_t head_dim_, TokenMask mask_ = TokenMask::none,
-                size_t leading_ = 1)
+                size_t leading_ = 1, float rate_ = 0)
       : batch(batch_),
         tokens(tokens_),
         heads(heads_),
         head_dim(head_dim_),
         mask(mask_),
         leading(leading_),
-        scale(1 / std::sqrt(static_cast<float>(head_dim_))) {}
+        scale(1 / std::sqrt(static_cast<float>(head_dim_))),
+        rate(rate_) {}
 
   std::string name() const override {
-    return fmt::format("{}x{}x{}x{}{}", batch, tokens, heads, head_dim, mask_suffix(mask, leading));
+    return fmt::format("{}x{}x{}x{}{}{}", batch, tokens, heads, head_dim, mask_suffix(mask, leading),
+                       rate > 0 ? "_dropout" : "");
   }
   std::vector<Field> fields(const DeviceCaps&) const override {
     const size_t dim = heads * head_dim;
@@ -41,6 +44,7 @@ struct AttentionCase final : OpCase {
     if (mask != TokenMask::none) {
       list.push_back({"mask", Role::input, {batch, tokens - leading}, mask_fill(mask, tokens - leading), DType::u8});
     }
+    if (rate > 0) list.push_back(draws_field(batch));
     return list;
   }
   void forward(Queue& queue, const Tensors& t) const override {
@@ -51,30 +55,35 @@ struct AttentionCase final : OpCase {
                             t["workspace"]);
   }
   void reference_forward(Values& v) const override {
-    reference::attention_forward<double>(v["qkv"], sizes(v), v["out"], v["logsumexp"]);
+    const std::vector<double> kept = factors(v);
+    reference::attention_forward<double>(v["qkv"], sizes(v, kept), v["out"], v["logsumexp"]);
   }
   void reference_backward(Values& v) const override {
-    reference::attention_backward<double>(v["dout"], v["qkv"], sizes(v), v["dqkv"]);
+    const std::vector<double> kept = factors(v);
+    reference::attention_backward<double>(v["dout"], v["qkv"], sizes(v, kept), v["dqkv"]);
   }
 
   /// All inputs are standard normal. A score is off by what the scaled product of two rows is; that is its
   /// probability's relative error, twice with the log-sum-exp's. It weighs values below 5 deviations, or in the
-  /// gradient products of D of them; a key is looked at with a total weight of a few queries.
+  /// gradient products of D of them; a key is looked at with a total weight of a few queries. Dropout makes all of it
+  /// larger.
   Tolerance tolerance(std::string_view name) const override {
     constexpr double deviations = 5, queries = 4;
+    const double kept = 1 / (1 - static_cast<double>(rate));
     const double product_error = sum_of_products(head_dim).absolute, d = static_cast<double>(head_dim);
     const double score_error = scale * product_error + 8 * unit_roundoff * (1 + deviations * scale * std::sqrt(d));
     const double sum_error = 8 * unit_roundoff * std::sqrt(static_cast<double>(tokens));
     if (name == "logsumexp") return {4 * unit_roundoff, score_error + sum_error};
-    const double weight_error = 2 * score_error + sum_error;
+    const double weight_error = kept * (2 * score_error + sum_error);
     if (name == "out") return {4 * unit_roundoff, deviations * weight_error};
-    const double product = deviations * std::sqrt(d);
+    const double product = kept * deviations * std::sqrt(d);
     const double slope_error = 2 * (weight_error * product + product_error);
     return {4 * unit_roundoff, queries * deviations * std::max(weight_error, scale * slope_error)};
   }
   std::vector<std::string> implementations(const DeviceInfo& info) const override {
     std::vector<std::string> all{""};
-    for (const auto& candidate : ops::attention_candidates(info.caps, {batch, tokens, heads, head_dim})) {
+    for (const auto& candidate :
+         ops::attention_candidates(info.caps, {batch, tokens, heads, head_dim, DType::f32, rate > 0})) {
       if (!candidate.refusal) all.push_back("attention:" + candidate.name);
     }
     return all;
@@ -87,11 +96,17 @@ struct AttentionCase final : OpCase {
   double elements() const { return static_cast<double>(batch * tokens * heads * head_dim); }
   double products() const { return elements() * static_cast<double>(tokens); }
   ops::AttentionOptions options(const Tensors& t) const {
-    return {heads, scale, mask == TokenMask::none ? nullptr : &t["mask"]};
+    return {heads, scale, mask == TokenMask::none ? nullptr : &t["mask"], dropout(), rate > 0 ? &t["draws"] : nullptr};
   }
-  reference::AttentionSizes sizes(const Values& v) const {
+  ops::DropoutOptions dropout() const { return {.rate = rate, .use = 5}; }
+  std::vector<double> factors(const Values& v) const {
+    if (rate == 0) return {};
+    return reference::attention_dropout_factors(v["draws"], heads, tokens, dropout().use, rate);
+  }
+  reference::AttentionSizes sizes(const Values& v, const std::vector<double>& factors) const {
     reference::AttentionSizes sizes{batch, tokens, heads, head_dim, scale};
     if (mask != TokenMask::none) sizes.mask = v["mask"];
+    sizes.factors = factors;
     return sizes;
   }
 };
@@ -119,7 +134,11 @@ inline CaseList attention_cases() {
                                     {100, 17, 8, 8},
                                     {1, 197, 6, 64},
                                     {1, 197, 2, 64, random},
-                                    {1, 1000, 1, 16}});
+                                    {1, 1000, 1, 16},
+                                    {2, 3, 2, 5, none, 1, 0.5F},
+                                    {3, 17, 8, 8, random, 1, 0.1F},
+                                    {2, 50, 2, 80, none, 1, 0.3F},
+                                    {100, 17, 8, 8, none, 1, 0.1F}});
 }
 
 }  // namespace vitcl::selftest

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "selftest/cases/implementations.hpp"
@@ -102,6 +104,33 @@ struct RandomMaskCase final : OpCase {
   static constexpr uint32_t epoch = 7;
 };
 
+struct LoadDrawsCase final : OpCase {
+  BatchIndex index;
+  LoadDrawsCase(size_t batch, size_t samples) : index{batch, samples} {}
+
+  std::string name() const override { return fmt::format("draws_{}", index.batch); }
+  std::vector<Field> fields(const DeviceCaps&) const override {
+    std::vector<Field> list = index.fields();
+    list.push_back({"epoch", Role::input, {1}, constant(7), DType::i32});
+    list.push_back({"draws", Role::output, {index.batch, 4}, normal(), DType::i32});
+    return list;
+  }
+  void forward(Queue& queue, const Tensors& t) const override {
+    ops::load_draws(queue, 0x1234567876543210, t["epoch"], t["order"], t["table"], t["cursor"], t["draws"]);
+  }
+  void reference_forward(Values& v) const override {
+    for (size_t i = 0; i < index.batch; ++i) {
+      const std::array row = {double{0x76543210}, double{0x12345678}, v["order"][index.first() + i], v["epoch"][0]};
+      std::copy(row.begin(), row.end(), v["draws"].begin() + static_cast<ptrdiff_t>(4 * i));
+    }
+  }
+  Tolerance tolerance(std::string_view) const override { return exact(); }
+  std::vector<std::string> implementations(const DeviceInfo& info) const override {
+    return elementwise_shapes("batch", info);
+  }
+  Cost forward_cost() const override { return {0, 20 * static_cast<double>(index.batch)}; }
+};
+
 struct RecordStatisticsCase final : OpCase {
   size_t batch, parts;
   explicit RecordStatisticsCase(size_t batch_, size_t parts_ = 1) : batch(batch_), parts(parts_) {}
@@ -150,7 +179,9 @@ inline CaseList batch_cases() {
   const CaseList records = make_cases<RecordStatisticsCase>(
       {RecordStatisticsCase(1), RecordStatisticsCase(17), RecordStatisticsCase(100), RecordStatisticsCase(1000),
        RecordStatisticsCase(2, 2), RecordStatisticsCase(101, 2), RecordStatisticsCase(100, 8)});
+  const CaseList draws = make_cases<LoadDrawsCase>({{1, 3}, {17, 40}, {100, 1000}});
   list.insert(list.end(), masks.begin(), masks.end());
+  list.insert(list.end(), draws.begin(), draws.end());
   list.insert(list.end(), records.begin(), records.end());
   return list;
 }

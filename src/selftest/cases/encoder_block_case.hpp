@@ -6,6 +6,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "selftest/cases/dropout_case.hpp"
 #include "selftest/cases/op_case.hpp"
 #include "selftest/cases/token_mask.hpp"
 #include "selftest/reference/encoder_block.hpp"
@@ -21,6 +22,7 @@ struct EncoderBlockCase final : OpCase {
     TokenMask mask = TokenMask::none;
     size_t leading = 1;
     size_t parts = 0;
+    float drop_path = 0;
   };
   size_t batch, tokens, heads, head_dim, mlp_dim;
   Options options;
@@ -40,10 +42,11 @@ struct EncoderBlockCase final : OpCase {
             .parts = options.parts};
   }
   std::string name() const override {
-    return fmt::format("{}x{}x{}x{}x{}{}{}{}{}{}", batch, tokens, heads, head_dim, mlp_dim,
+    return fmt::format("{}x{}x{}x{}x{}{}{}{}{}{}{}", batch, tokens, heads, head_dim, mlp_dim,
                        options.qkv_bias ? "_qkv_bias" : "", options.first_row_only ? "_first_row" : "",
                        options.wants_dx ? "" : "_no_dx", mask_suffix(options.mask, options.leading),
-                       options.parts == 0 ? "" : fmt::format("_{}_parts", options.parts));
+                       options.parts == 0 ? "" : fmt::format("_{}_parts", options.parts),
+                       options.drop_path > 0 ? "_drop_path" : "");
   }
   std::vector<Field> fields(const DeviceCaps& caps) const override {
     const auto s = shape();
@@ -59,6 +62,7 @@ struct EncoderBlockCase final : OpCase {
       const size_t columns = tokens - options.leading;
       list.push_back({"mask", Role::input, {batch, columns}, mask_fill(options.mask, columns), DType::u8});
     }
+    if (options.drop_path > 0) list.push_back(draws_field(batch));
     for (size_t p = 0; p < names.size(); ++p) {
       const Shape parameter = ops::block_parameter_shape(s, static_cast<ops::BlockParameter>(p));
       if (!has(p)) continue;
@@ -88,9 +92,10 @@ struct EncoderBlockCase final : OpCase {
   /// and their roundings are independent: together sqrt(n) u, of which 8 deviations are allowed. A step passes the
   /// errors of the steps before on, neither much smaller nor larger, so that a chain is off like one sum of all its
   /// roundings. Backward goes along the chain twice and reads what forward left. A parameter's gradient sums over all
-  /// rows, whose errors are independent.
+  /// rows, whose errors are independent. Stochastic depth makes branches larger.
   Tolerance tolerance(std::string_view name) const override {
-    const auto error = [](double roundings) { return Tolerance{0, 8 * unit_roundoff * std::sqrt(roundings)}; };
+    const double kept = 1 / (1 - static_cast<double>(options.drop_path));
+    const auto error = [=](double roundings) { return Tolerance{0, kept * 8 * unit_roundoff * std::sqrt(roundings)}; };
     if (name == "y") return error(roundings());
     if (name == "dx") return error(3 * roundings());
     const auto rows = static_cast<double>(batch * tokens), live = static_cast<double>(batch * shape().queries);
@@ -115,7 +120,9 @@ struct EncoderBlockCase final : OpCase {
 
   bool masked() const { return options.mask != TokenMask::none; }
   ops::EncoderBlockOptions op_options(const Tensors& t) const {
-    return {scale(), epsilon, masked() ? &t["mask"] : nullptr};
+    const bool drops = options.drop_path > 0;
+    return {scale(),       epsilon, masked() ? &t["mask"] : nullptr, options.drop_path,
+            attention_use, mlp_use, drops ? &t["draws"] : nullptr};
   }
   /// The parameters, or with "d" their gradients.
   ops::BlockTensors tensors(const Tensors& t, const std::string& prefix) const {
@@ -131,6 +138,7 @@ struct EncoderBlockCase final : OpCase {
                                        "projection_weight", "projection_bias", "norm2_weight", "norm2_bias",
                                        "up_weight",         "up_bias",         "down_weight",  "down_bias"};
   static_assert(names.size() == ops::block_parameter_count);
+  static constexpr uint32_t attention_use = 4, mlp_use = 7;
   static constexpr float epsilon = 0.05F;  // large enough to tell the results apart from those without
 
   /// Odd sizes with every option, and the article's: what there is time for where each shape takes half a minute.
@@ -169,7 +177,13 @@ struct EncoderBlockCase final : OpCase {
   reference::EncoderBlock reference_block(const Values& v) const {
     reference::AttentionSizes attention{batch, tokens, heads, head_dim, static_cast<double>(scale())};
     if (masked()) attention.mask = v["mask"];
-    return {v["x"], {attention, shape().queries, mlp_dim, double{epsilon}}, spans<std::span<const double>>(v, "")};
+    const auto factors = [&](uint32_t use) {
+      if (options.drop_path == 0) return std::vector<double>();
+      return reference::drop_path_factors(v["draws"], 1, use, options.drop_path);
+    };
+    return {v["x"],
+            {attention, shape().queries, mlp_dim, double{epsilon}, factors(attention_use), factors(mlp_use)},
+            spans<std::span<const double>>(v, "")};
   }
 };
 
@@ -191,6 +205,9 @@ inline CaseList encoder_block_cases() {
                                        {13, 17, 2, 13, 40},
                                        {13, 17, 2, 13, 40, {.parts = 8}},
                                        {13, 17, 2, 13, 40, {.parts = 1}},
+                                       {3, 2, 1, 3, 4, {.drop_path = 0.5F}},
+                                       {13, 5, 3, 4, 41, {.first_row_only = true, .drop_path = 0.3F}},
+                                       {13, 17, 2, 13, 40, {.mask = random, .drop_path = 0.3F}},
                                        {5, 49, 3, 9, 97, {.mask = nothing}},
                                        {13, 101, 1, 3, 29, {.qkv_bias = true, .mask = random}},
                                        {5, 149, 1, 3, 7, {.mask = one}},

@@ -14,11 +14,15 @@ struct AttentionSizes {
   size_t batch, tokens, heads, head_dim;
   double scale = 1;
   std::span<const double> mask = {};
+  std::span<const double> factors = {};  ///< (batch, heads, tokens, tokens): dropout's, of the probabilities
 
   size_t dim() const { return heads * head_dim; }
   bool visible(size_t image, size_t token) const {
     const size_t columns = mask.size() / batch, leading = tokens - columns;
     return token < leading || mask[image * columns + token - leading] != 0;
+  }
+  double factor(size_t image, size_t head, size_t query, size_t key) const {
+    return factors.empty() ? 1 : factors[((image * heads + head) * tokens + query) * tokens + key];
   }
   /// Where in qkv the head's row of queries (part 0), keys (1) or values (2) for `token` starts.
   size_t row(size_t image, size_t token, size_t part, size_t head) const {
@@ -55,7 +59,8 @@ std::vector<T> attention_probabilities(std::span<const T> qkv, const AttentionSi
   return p;
 }
 
-/// out = softmax(scale q kᵀ) v over the visible keys; 0 for a masked query, logsumexp too.
+/// out = (F softmax(scale q kᵀ)) v over the visible keys, F dropout's factors, elementwise; 0 for a masked query,
+/// logsumexp too.
 template <class T>
 void attention_forward(std::span<const T> qkv, const AttentionSizes& sizes, std::span<T> out, std::span<T> logsumexp) {
   for (size_t image = 0; image < sizes.batch; ++image) {
@@ -65,7 +70,9 @@ void attention_forward(std::span<const T> qkv, const AttentionSizes& sizes, std:
         const std::vector<T> p = attention_probabilities(qkv, sizes, image, head, i, lse);
         for (size_t d = 0; d < sizes.head_dim; ++d) {
           T sum = 0;
-          for (size_t j = 0; j < sizes.tokens; ++j) sum += p[j] * qkv[sizes.row(image, j, 2, head) + d];
+          for (size_t j = 0; j < sizes.tokens; ++j) {
+            sum += p[j] * sizes.factor(image, head, i, j) * qkv[sizes.row(image, j, 2, head) + d];
+          }
           out[sizes.out_row(image, i, head) + d] = sum;
         }
       }
@@ -73,7 +80,7 @@ void attention_forward(std::span<const T> qkv, const AttentionSizes& sizes, std:
   }
 }
 
-/// With P the probabilities and dP = dout vᵀ: dv = Pᵀ dout, dS = P (dP - rowsum(P dP)), dq = scale dS k,
+/// With P the probabilities and dP = F (dout vᵀ): dv = (F P)ᵀ dout, dS = P (dP - rowsum(P dP)), dq = scale dS k,
 /// dk = scale dSᵀ q.
 template <class T>
 void attention_backward(std::span<const T> dout, std::span<const T> qkv, const AttentionSizes& sizes,
@@ -90,6 +97,7 @@ void attention_backward(std::span<const T> dout, std::span<const T> qkv, const A
         for (size_t j = 0; j < sizes.tokens; ++j) {
           const size_t value = sizes.row(image, j, 2, head);
           for (size_t d = 0; d < sizes.head_dim; ++d) dp[j] += dout[upstream + d] * qkv[value + d];
+          dp[j] *= sizes.factor(image, head, i, j);
           mean += p[j] * dp[j];
         }
         for (size_t j = 0; j < sizes.tokens; ++j) {
@@ -98,7 +106,7 @@ void attention_backward(std::span<const T> dout, std::span<const T> qkv, const A
           for (size_t d = 0; d < sizes.head_dim; ++d) {
             dqkv[query + d] += ds * qkv[key + d];
             dqkv[key + d] += ds * qkv[query + d];
-            dqkv[value + d] += p[j] * dout[upstream + d];
+            dqkv[value + d] += p[j] * sizes.factor(image, head, i, j) * dout[upstream + d];
           }
         }
       }

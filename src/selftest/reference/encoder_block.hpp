@@ -18,6 +18,7 @@ struct EncoderBlockSizes {
   AttentionSizes attention;
   size_t queries, mlp_dim;
   double epsilon;
+  std::vector<double> attention_factors = {}, mlp_factors = {};  ///< of stochastic depth, one an image; or none
 
   size_t dim() const { return attention.dim(); }
   size_t rows() const { return attention.batch * attention.tokens; }
@@ -46,7 +47,8 @@ class EncoderBlock {
     attended_.resize(x.size());
     Values logsumexp(a.batch * a.heads * a.tokens);
     attention_forward<double>(qkv_, a, attended_, logsumexp);
-    residual_ = add(x, linear(attended_, p_.projection_weight, p_.projection_bias, s_.dim()));
+    residual_ =
+        add(x, times(linear(attended_, p_.projection_weight, p_.projection_bias, s_.dim()), s_.attention_factors));
     normal2_ = layer_norm(residual_, p_.norm2_weight, p_.norm2_bias, mean2_, rstd2_);
     up_ = linear(normal2_, p_.up_weight, p_.up_bias, s_.dim());
     gelu_.resize(up_.size());
@@ -54,7 +56,7 @@ class EncoderBlock {
   }
 
   void forward(Out y) const {
-    const Values all = add(residual_, linear(gelu_, p_.down_weight, p_.down_bias, s_.mlp_dim));
+    const Values all = add(residual_, times(linear(gelu_, p_.down_weight, p_.down_bias, s_.mlp_dim), s_.mlp_factors));
     for (size_t i = 0; i < y.size(); ++i) y[i] = all[from_query(i)];
   }
 
@@ -62,7 +64,8 @@ class EncoderBlock {
   void backward(In dy, Out dx, const EncoderBlockParameters<Out>& g) const {
     Values dall(x_.size());
     for (size_t i = 0; i < dy.size(); ++i) dall[from_query(i)] = dy[i];
-    const Values dgelu = linear_backward(dall, gelu_, p_.down_weight, s_.mlp_dim, g.down_weight, g.down_bias);
+    const Values dgelu =
+        linear_backward(times(dall, s_.mlp_factors), gelu_, p_.down_weight, s_.mlp_dim, g.down_weight, g.down_bias);
     Values dup(up_.size());
     gelu_backward<double>(dgelu, up_, dup);
     const Values dnormal2 = linear_backward(dup, normal2_, p_.up_weight, s_.dim(), g.up_weight, g.up_bias);
@@ -70,8 +73,8 @@ class EncoderBlock {
     layer_norm_backward<double>(dnormal2, residual_, p_.norm2_weight, mean2_, rstd2_, dnorm2, g.norm2_weight,
                                 g.norm2_bias);
     const Values dresidual = add(dall, dnorm2);
-    const Values dattended =
-        linear_backward(dresidual, attended_, p_.projection_weight, s_.dim(), g.projection_weight, g.projection_bias);
+    const Values dattended = linear_backward(times(dresidual, s_.attention_factors), attended_, p_.projection_weight,
+                                             s_.dim(), g.projection_weight, g.projection_bias);
     attention_backward<double>(dattended, qkv_, s_.attention, dqkv);
     const Values dnormal1 = linear_backward(dqkv, normal1_, p_.qkv_weight, s_.dim(), g.qkv_weight, g.qkv_bias);
     layer_norm_backward<double>(dnormal1, x_, p_.norm1_weight, mean1_, rstd1_, dnorm1, g.norm1_weight, g.norm1_bias);
@@ -103,6 +106,13 @@ class EncoderBlock {
     linear_backward_weight<double>(dy, x, in, out, dweight);
     if (!dbias.empty()) bias_backward<double>(dy, dbias);
     return dx;
+  }
+  /// Each image times its factor, if there are any.
+  static Values times(Values values, In factors) {
+    for (size_t i = 0; i < values.size() && !factors.empty(); ++i) {
+      values[i] *= factors[i / (values.size() / factors.size())];
+    }
+    return values;
   }
   static Values add(In a, In b) {
     Values y(a.size());
