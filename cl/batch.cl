@@ -66,7 +66,7 @@ __kernel void load_draws(ulong seed, const __global int* epoch, const __global i
   for (ulong i = get_global_id(0); i < batch; i += get_global_size(0)) {
     draws[4 * i] = (int)(uint)seed;
     draws[4 * i + 1] = (int)(uint)(seed >> 32);
-    draws[4 * i + 2] = sample_number(order, table, cursor, i);
+    draws[4 * i + 2] = vitcl_step_sample(order, table, cursor, i);
     draws[4 * i + 3] = *epoch;
   }
 }

@@ -121,7 +121,7 @@ int run(const Options& options, const std::set<std::string>& from_file) {
     return show_weights(options, options.flags.given(from_file).contains("heads") ? config.model.heads : 0);
   config.validate();
   const models::ViTConfig model = config.training_model();
-  const nn::Graph graph = models::vit_training_graph(model, static_cast<float>(config.smoothing));
+  const nn::Graph graph = models::vit_training_graph(model, {.label_smoothing = static_cast<float>(config.smoothing)});
   const DeviceCaps caps = caps_of(config.device);
   const auto report = [&](bool recompute, bool fuse) {
     const nn::PlanOptions plan{

@@ -18,26 +18,63 @@ std::vector<Value> with_mask(Value value, const std::optional<Value>& mask) {
   return mask ? std::vector<Value>{value, *mask} : std::vector<Value>{value};
 }
 
-Value embed(Graph& graph, const ViTConfig& c, Value images) {
+/// Adds dropout to a graph. Each place has a number, whether or not it drops anything, that tells its random numbers
+/// from the others'.
+class Dropouts {
+ public:
+  Dropouts(Graph& graph, const DropRates& rates) : graph_(graph), rates_(rates) {
+    if (rates.any()) draws_ = graph.input("draws", {4}, DType::i32);
+  }
+  const DropRates& rates() const { return rates_; }
+
+  ops::DropoutOptions next(float rate, bool whole_samples = false) {
+    return {.rate = rate, .use = used_++, .whole_samples = whole_samples};
+  }
+  Value add(const std::string& name, Value value, float rate, bool whole_samples = false) {
+    const ops::DropoutOptions options = next(rate, whole_samples);
+    return rate > 0 ? graph_.add<nn::Dropout>(name, {value, *draws_}, options) : value;
+  }
+  Value draws() const { return *draws_; }
+
+ private:
+  Graph& graph_;
+  DropRates rates_;
+  std::optional<Value> draws_;
+  uint32_t used_ = 0;
+};
+
+Value embed(Graph& graph, const ViTConfig& c, Dropouts& dropouts, Value images) {
   const auto positions =
       c.position == Position::learned ? nn::EmbedTokens::Positions::learned : nn::EmbedTokens::Positions::sincos;
   const Value patches = graph.add<nn::CutPatches>("patches", {images}, c.patch_size, c.pad_value);
   const size_t pixels = c.patch_size * c.patch_size * c.channels;
   const Value projected = graph.add<nn::Linear>("patch_embedding", {patches}, pixels, c.dim);
-  return graph.add<nn::EmbedTokens>("tokens", {projected}, c.patches(), c.dim, c.class_token, positions);
+  const Value tokens = graph.add<nn::EmbedTokens>("tokens", {projected}, c.patches(), c.dim, c.class_token, positions);
+  return dropouts.add("tokens_dropout", tokens, dropouts.rates().positions);
 }
 
-Value encoder_block(Graph& graph, const ViTConfig& c, size_t index, Value x, const std::optional<Value>& mask) {
+Value encoder_block(Graph& graph, const ViTConfig& c, size_t index, Dropouts& dropouts, Value x,
+                    const std::optional<Value>& mask) {
   const std::string name = fmt::format("blocks.{}.", index);
+  const DropRates& rates = dropouts.rates();
+  const float path = c.depth == 1 ? 0 : rates.path * static_cast<float>(index) / static_cast<float>(c.depth - 1);
   Value h = graph.add<nn::LayerNorm>(name + "attention_norm", {x}, c.dim, c.norm_epsilon);
   h = graph.add<nn::Linear>(name + "qkv", {h}, c.dim, 3 * c.dim, c.qkv_bias);
-  h = graph.add<nn::Attention>(name + "attention", with_mask(h, mask), c.heads, c.attention_scale());
+  std::vector<Value> attended = with_mask(h, mask);
+  if (rates.attention > 0) attended.push_back(dropouts.draws());
+  h = graph.add<nn::Attention>(name + "attention", attended, c.heads, c.attention_scale(),
+                               dropouts.next(rates.attention));
   h = graph.add<nn::Linear>(name + "projection", {h}, c.dim, c.dim);
+  h = dropouts.add(name + "projection_dropout", h, rates.projection);
+  h = dropouts.add(name + "attention_drop_path", h, path, true);
   x = graph.add<nn::Add>(name + "attention_residual", {x, h});
   h = graph.add<nn::LayerNorm>(name + "mlp_norm", {x}, c.dim, c.norm_epsilon);
   h = graph.add<nn::Linear>(name + "mlp_up", {h}, c.dim, c.mlp_dim);
   h = graph.add<nn::Gelu>(name + "gelu", {h});
+  h = dropouts.add(name + "gelu_dropout", h, rates.projection);
   h = graph.add<nn::Linear>(name + "mlp_down", {h}, c.mlp_dim, c.dim);
+  h = dropouts.add(name + "mlp_dropout", h, rates.projection);
+  h = dropouts.add(name + "mlp_drop_path", h, path, true);
   return graph.add<nn::Add>(name + "mlp_residual", {x, h});
 }
 
@@ -48,13 +85,14 @@ Value classify(Graph& graph, const ViTConfig& c, Value x) {
   return graph.add<nn::Linear>("head_down", {x}, c.mlp_dim, c.classes);
 }
 
-Value add_vit(Graph& graph, const ViTConfig& c) {
+Value add_vit(Graph& graph, const ViTConfig& c, const DropRates& rates) {
   c.validate();
   const Value images = graph.input("images", {c.channels, c.image_size, c.image_size});
   std::optional<Value> mask;
   if (c.masked) mask = graph.input("mask", {c.patches()}, DType::u8);
-  Value x = embed(graph, c, images);
-  for (size_t i = 0; i < c.depth; ++i) x = encoder_block(graph, c, i, x, mask);
+  Dropouts dropouts(graph, rates);
+  Value x = embed(graph, c, dropouts, images);
+  for (size_t i = 0; i < c.depth; ++i) x = encoder_block(graph, c, i, dropouts, x, mask);
   if (c.final_norm) x = graph.add<nn::LayerNorm>("final_norm", {x}, c.dim, c.norm_epsilon);
   if (c.pool == Pool::cls) {
     x = graph.add<nn::ClsPool>("pool", {x});
@@ -62,6 +100,7 @@ Value add_vit(Graph& graph, const ViTConfig& c) {
     x = graph.add<nn::MeanPool>("pool", with_mask(x, mask), size_t{c.class_token ? 1U : 0U});
   }
   if (c.pooled_norm) x = graph.add<nn::LayerNorm>("pooled_norm", {x}, c.dim, c.norm_epsilon);
+  x = dropouts.add("head_dropout", x, rates.head);
   const Value logits = classify(graph, c, x);
   graph.keep(logits, "logits");
   return logits;
@@ -105,17 +144,17 @@ void ViTConfig::validate() const {
 
 nn::Graph vit_graph(const ViTConfig& config) {
   Graph graph;
-  add_vit(graph, config);
+  add_vit(graph, config, {});
   return graph;
 }
 
-nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing, size_t mean_over, bool soft_targets) {
+nn::Graph vit_training_graph(const ViTConfig& config, const TrainingOptions& options) {
   Graph graph;
-  const Value logits = add_vit(graph, config);
+  const Value logits = add_vit(graph, config, options.drop);
   const Value labels = graph.input("labels", {}, DType::i32);
   std::vector<Value> compared = {logits, labels};
-  if (soft_targets) compared.push_back(graph.input("targets", {config.classes}));
-  graph.set_loss(graph.add<nn::CrossEntropy>("loss", compared, label_smoothing, mean_over));
+  if (options.soft_targets) compared.push_back(graph.input("targets", {config.classes}));
+  graph.set_loss(graph.add<nn::CrossEntropy>("loss", compared, options.label_smoothing, options.mean_over));
   return graph;
 }
 

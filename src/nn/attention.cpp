@@ -1,4 +1,3 @@
-#include "vitcl/ops/attention.hpp"
 
 #include <fmt/format.h>
 
@@ -6,19 +5,19 @@
 #include "vitcl/nn/layers.hpp"
 
 namespace vitcl::nn {
-namespace {
 
-// The mask is the optional second input.
-ops::AttentionOptions options_of(size_t heads, float scale, const std::vector<Tensor>& inputs) {
-  return {heads, scale, inputs.size() > 1 ? &inputs[1] : nullptr};
+Attention::Attention(size_t heads, float scale, ops::DropoutOptions dropout)
+    : heads_(heads), scale_(scale), dropout_(dropout) {}
+
+// The mask is optional, draws come last.
+ops::AttentionOptions Attention::options(const std::vector<Tensor>& inputs) const {
+  const bool masked = inputs.size() > (drops() ? 2U : 1U);
+  return {heads_, scale_, masked ? &inputs[1] : nullptr, dropout_, drops() ? &inputs.back() : nullptr};
 }
 
-}  // namespace
-
-Attention::Attention(size_t heads, float scale) : heads_(heads), scale_(scale) {}
-
 LayerPlan Attention::plan(const DeviceCaps&, const std::vector<Shape>& inputs) const {
-  if (inputs.empty() || inputs.size() > 2 || inputs[0].rank() != 3 || inputs[0][2] % (3 * heads_) != 0) {
+  const size_t least = drops() ? 2 : 1;
+  if (inputs.size() < least || inputs.size() > least + 1 || inputs[0].rank() != 3 || inputs[0][2] % (3 * heads_) != 0) {
     throw ShapeError(
         fmt::format("[attention] queries, keys and values (B, T, 3 dim) with dim a multiple of {} heads "
                     "are wanted, got {}",
@@ -38,14 +37,13 @@ LayerPlan Attention::plan(const DeviceCaps&, const std::vector<Shape>& inputs) c
 }
 
 void Attention::forward(Queue& queue, const ForwardArgs& args) const {
-  ops::attention_forward(queue, args.inputs[0], options_of(heads_, scale_, args.inputs), args.output, args.saved[0]);
+  ops::attention_forward(queue, args.inputs[0], options(args.inputs), args.output, args.saved[0]);
 }
 
 void Attention::backward(Queue& queue, const BackwardArgs& args) const {
   if (!args.input_gradients[0]) return;
-  ops::attention_backward(queue, args.output_gradient, args.inputs[0], args.output, args.saved[0],
-                          options_of(heads_, scale_, args.inputs), args.input_modes[0], args.input_gradients[0],
-                          args.workspace);
+  ops::attention_backward(queue, args.output_gradient, args.inputs[0], args.output, args.saved[0], options(args.inputs),
+                          args.input_modes[0], args.input_gradients[0], args.workspace);
 }
 
 }  // namespace vitcl::nn

@@ -18,7 +18,9 @@ ops::EncoderBlockShape EncoderBlock::shape(const Shape& x) const {
 }
 
 LayerPlan EncoderBlock::plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const {
-  if (inputs.empty() || inputs.size() > 2 || inputs[0].rank() != 3 || inputs[0][2] % config_.heads != 0) {
+  const size_t least = config_.drop_path > 0 ? 2 : 1;
+  if (inputs.size() < least || inputs.size() > least + 1 || inputs[0].rank() != 3 ||
+      inputs[0][2] % config_.heads != 0) {
     throw ShapeError(
         fmt::format("[encoder_block] tokens (B, T, dim) with dim a multiple of {} heads are wanted, got {}",
                     config_.heads, inputs.empty() ? "none" : inputs[0].to_string()));
@@ -51,9 +53,11 @@ std::shared_ptr<const Layer> EncoderBlock::in_parts(size_t parts) const {
   return std::make_shared<const EncoderBlock>(std::move(config));
 }
 
-// The mask is the optional second input.
+// The mask is optional, draws come last.
 ops::EncoderBlockOptions EncoderBlock::options(const std::vector<Tensor>& inputs) const {
-  return {config_.scale, config_.epsilon, inputs.size() > 1 ? &inputs[1] : nullptr};
+  const bool drops = config_.drop_path > 0, masked = inputs.size() > (drops ? 2U : 1U);
+  return {config_.scale,         config_.epsilon, masked ? &inputs[1] : nullptr,   config_.drop_path,
+          config_.attention_use, config_.mlp_use, drops ? &inputs.back() : nullptr};
 }
 
 ops::BlockTensors EncoderBlock::tensors(const std::vector<Tensor>& parameters) const {

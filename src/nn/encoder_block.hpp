@@ -10,8 +10,8 @@
 namespace vitcl::nn {
 
 /// What a graph's LayerNorm - Linear - Attention - Linear - Add - LayerNorm - Linear - GELU - Linear - Add is fused
-/// into: (B, T, dim) -> (B, T, dim), or (B, dim) where the first row alone is read. An optional second input is
-/// attention's mask.
+/// into: (B, T, dim) -> (B, T, dim), or (B, dim) where the first row alone is read. With a DropPath before both
+/// sums or none. An optional second input is attention's mask; where paths are dropped, the last input is "draws".
 class EncoderBlock final : public Layer {
  public:
   struct Config {
@@ -22,6 +22,8 @@ class EncoderBlock final : public Layer {
         parameters;  ///< in the order of ops::BlockParameter, without a qkv_bias that isn't there
     bool first_row_only = false;
     size_t parts = 0;  ///< see ops::EncoderBlockShape
+    float drop_path = 0;
+    uint32_t attention_use = 0, mlp_use = 0;  ///< see ops::EncoderBlockOptions
   };
   explicit EncoderBlock(Config config) : config_(std::move(config)) {}
   std::string kind() const override { return "EncoderBlock"; }

@@ -60,7 +60,12 @@ class Rewriter {
 /// The nodes of an encoder block, found from its last one.
 struct Block {
   size_t x, norm1, qkv, attention, projection, residual, norm2, up, gelu, down, end;
-  std::vector<size_t> inside() const { return {norm1, qkv, attention, projection, residual, norm2, up, gelu, down}; }
+  std::optional<size_t> attention_path, mlp_path;  // both or none
+  std::vector<size_t> inside() const {
+    std::vector<size_t> nodes = {norm1, qkv, attention, projection, residual, norm2, up, gelu, down};
+    if (mlp_path) nodes.insert(nodes.end(), {*attention_path, *mlp_path});
+    return nodes;
+  }
 };
 
 class BlockFinder {
@@ -74,7 +79,8 @@ class BlockFinder {
     const auto mlp = [&](size_t residual, size_t down) {
       return ends_mlp(b, residual, down) && either_order(residual, attention);
     };
-    return either_order(end, mlp) && alone(b) && same_epsilon(b) ? std::optional(b) : std::nullopt;
+    const bool found = either_order(end, mlp) && drops_alike(b) && alone(b) && same_epsilon(b);
+    return found ? std::optional(b) : std::nullopt;
   }
 
  private:
@@ -97,16 +103,33 @@ class BlockFinder {
     return match(inputs[0], inputs[1]) || match(inputs[1], inputs[0]);
   }
 
-  bool ends_mlp(Block& b, size_t residual, size_t down) const {
+  // What stochastic depth drops, if it does: then `path` is set.
+  size_t branch(std::optional<size_t>& path, size_t end) const {
+    const auto* dropout = layer<Dropout>(end);
+    path = dropout != nullptr && dropout->options().whole_samples ? std::optional(end) : std::nullopt;
+    return path ? input(end) : end;
+  }
+
+  bool ends_mlp(Block& b, size_t residual, size_t end) const {
+    const size_t down = branch(b.mlp_path, end);
     b.residual = residual, b.down = down;
     return is_biased_linear(down) && is<Gelu>(b.gelu = input(down)) && is_biased_linear(b.up = input(b.gelu)) &&
            is<LayerNorm>(b.norm2 = input(b.up)) && input(b.norm2) == residual;
   }
 
-  bool ends_attention(Block& b, size_t x, size_t projection) const {
+  bool ends_attention(Block& b, size_t x, size_t end) const {
+    const size_t projection = branch(b.attention_path, end);
     b.x = x, b.projection = projection;
     return is_biased_linear(projection) && is<Attention>(b.attention = input(projection)) &&
-           is<Linear>(b.qkv = input(b.attention)) && is<LayerNorm>(b.norm1 = input(b.qkv)) && input(b.norm1) == x;
+           !layer<Attention>(b.attention)->drops() && is<Linear>(b.qkv = input(b.attention)) &&
+           is<LayerNorm>(b.norm1 = input(b.qkv)) && input(b.norm1) == x;
+  }
+
+  bool drops_alike(const Block& b) const {
+    if (!b.attention_path || !b.mlp_path) return !b.attention_path && !b.mlp_path;
+    const auto rate = [&](size_t path) { return layer<Dropout>(path)->options().rate; };
+    const auto draws = [&](size_t path) { return graph_.nodes()[path].inputs[1]; };
+    return rate(*b.attention_path) == rate(*b.mlp_path) && draws(*b.attention_path) == draws(*b.mlp_path);
   }
 
   // Nobody outside reads what lies inside.
@@ -132,6 +155,12 @@ std::shared_ptr<const EncoderBlock> block_layer(const Graph& graph, const Block&
                               dynamic_cast<const LayerNorm&>(*nodes[b.norm1].layer).epsilon(),
                               dynamic_cast<const Linear&>(*nodes[b.qkv].layer).bias(),
                               {}};
+  if (b.mlp_path) {
+    const auto& path = dynamic_cast<const Dropout&>(*nodes[*b.attention_path].layer).options();
+    config.drop_path = path.rate;
+    config.attention_use = path.use;
+    config.mlp_use = dynamic_cast<const Dropout&>(*nodes[*b.mlp_path].layer).options().use;
+  }
   for (const size_t i : {b.norm1, b.qkv, b.projection, b.norm2, b.up, b.down}) {
     for (auto& spec : nodes[i].layer->parameters()) config.parameters.push_back(std::move(spec));
     names.insert(names.end(), nodes[i].parameters.begin(), nodes[i].parameters.end());
@@ -164,11 +193,12 @@ Graph fuse_blocks(const Graph& graph, const DeviceCaps& caps, Precision precisio
     }
     std::vector<std::string> names;
     const auto layer = block_layer(graph, found->second, names);
-    // Attention's inputs, with the block's in place of queries, keys and values.
+    // Attention's inputs, with the block's in place of queries, keys and values; and draws.
     std::vector<Value> inputs{rewriter.value(found->second.x)};
     for (const size_t mask : std::span(graph.nodes()[found->second.attention].inputs).subspan(1)) {
       inputs.push_back(rewriter.value(mask));
     }
+    if (const auto path = found->second.mlp_path) inputs.push_back(rewriter.value(graph.nodes()[*path].inputs[1]));
     rewriter.set(i, rewriter.graph().add(graph.nodes()[i].name, layer, inputs, names));
   }
   return rewriter.finish();
@@ -210,7 +240,9 @@ Graph leave_out_unread_rows(const Graph& graph) {
       first_rows.emplace(i, value);
     } else if (first_alone[i] && node.layer && node.layer->row_wise()) {
       std::vector<Value> inputs;
-      for (const size_t input : node.inputs) inputs.push_back(first_row(input));
+      for (const size_t input : node.inputs) {  // integers are of samples, not of rows
+        inputs.push_back(graph.nodes()[input].dtype == DType::f32 ? first_row(input) : rewriter.value(input));
+      }
       first_rows.emplace(i, rewriter.graph().add(node.name, node.layer, inputs, node.parameters));
     } else {
       rewriter.copy(i);

@@ -40,7 +40,8 @@ class TinyBundle {
     bundle_.label_smoothing = 0.1F;
     bundle_.batch = 3;
     const models::ViTConfig& c = bundle_.config;
-    for (const nn::ParameterSpec& spec : models::vit_training_graph(c, bundle_.label_smoothing).parameters()) {
+    for (const nn::ParameterSpec& spec :
+         models::vit_training_graph(c, {.label_smoothing = bundle_.label_smoothing}).parameters()) {
       const bool is_norm_weight = spec.name.ends_with("norm.weight");
       parameters_[spec.name] = drawn(spec.name, spec.shape.elements(), normal(0.3, is_norm_weight ? 1 : 0));
     }

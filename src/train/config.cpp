@@ -141,8 +141,10 @@ models::ViTConfig TrainConfig::training_model() const {
 }
 
 nn::Graph TrainConfig::training_graph(size_t mean_over) const {
-  return models::vit_training_graph(training_model(), soft_targets() ? 0 : static_cast<float>(smoothing), mean_over,
-                                    soft_targets());
+  return models::vit_training_graph(training_model(),
+                                    {.label_smoothing = soft_targets() ? 0 : static_cast<float>(smoothing),
+                                     .mean_over = mean_over,
+                                     .soft_targets = soft_targets()});
 }
 
 models::ViTConfig TrainConfig::evaluation_model() const {

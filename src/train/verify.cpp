@@ -18,7 +18,7 @@ class BundleRun {
       : queue_(device.queue()),
         bundle_(bundle),
         initial_(io::import_parameters(bundle.config, bundle.dialect, bundle.parameters)),
-        graph_(models::vit_training_graph(bundle.config, bundle.label_smoothing)),
+        graph_(models::vit_training_graph(bundle.config, {.label_smoothing = bundle.label_smoothing})),
         parameters_(device, graph_.parameters()),
         plan_(graph_, parameters_, queue_, bundle.batch, {.mode = nn::Mode::training, .fuse = fuse}),
         exp_avg_(Tensor::empty(device, parameters_.values().shape())),

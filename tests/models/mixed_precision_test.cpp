@@ -64,7 +64,7 @@ class MixedPrecisionTest : public test::DeviceTest {
   /// A step from the same parameters and images. `mean_over`: see nn::CrossEntropy.
   Result step(const PlanOptions& options, size_t mean_over = 0, float gradient_before = 0) {
     const ViTConfig config = small();
-    const nn::Graph graph = vit_training_graph(config, 0, mean_over);
+    const nn::Graph graph = vit_training_graph(config, {.mean_over = mean_over});
     nn::Parameters parameters(device(), graph.parameters());
     parameters.initialize(queue(), 3);
     nn::Plan plan(graph, parameters, queue(), batch, options);

@@ -95,7 +95,7 @@ class ViTGradientTest : public ::testing::TestWithParam<std::tuple<test::TestDev
   void run(const nn::PlanOptions& options = {nn::Mode::training}) {
     Device& device = test::open_device(std::get<0>(GetParam()));
     const Variant& variant = std::get<1>(GetParam());
-    const nn::Graph graph = vit_training_graph(variant.config, variant.label_smoothing);
+    const nn::Graph graph = vit_training_graph(variant.config, {.label_smoothing = variant.label_smoothing});
     nn::Parameters parameters(device, graph.parameters());
     Queue& queue = device.queue();
     parameters.initialize(queue, 11);

@@ -130,6 +130,44 @@ TEST(Fuse, OnlyTheBlocksThatCanBeAreFused) {
   EXPECT_NO_THROW(fused.find("blocks.2.attention"));
 }
 
+// The first block of three drops no path; dropout inside goes with no fused block.
+TEST(Fuse, BlocksWithDropoutInsideStayPlain) {
+  models::ViTConfig config;
+  config.depth = 3;
+  const auto fused = [&](const models::DropRates& drop) {
+    return blocks(models::vit_training_graph(config, {.drop = drop}));
+  };
+  EXPECT_EQ(fused({.head = 0.1F, .positions = 0.1F}), 3U);
+  EXPECT_EQ(fused({.projection = 0.1F}), 0U);
+  EXPECT_EQ(fused({.attention = 0.1F}), 0U);
+  EXPECT_EQ(fused({.projection = 0.1F, .path = 0.1F}), 0U);
+}
+
+TEST(Fuse, StochasticDepthIsPartOfTheBlock) {
+  models::ViTConfig config;
+  config.depth = 3;
+  config.masked = true;
+  const Graph graph = fuse(models::vit_training_graph(config, {.drop = {.path = 0.1F}}), caps());
+  EXPECT_EQ(count(graph, "EncoderBlock"), 3U);
+  EXPECT_EQ(count(graph, "DropPath"), 0U);
+  EXPECT_EQ(graph.nodes()[graph.find("blocks.0.mlp_residual")].inputs.size(), 2U) << "nothing is dropped";
+  const auto& inputs = graph.nodes()[graph.find("blocks.1.mlp_residual")].inputs;
+  ASSERT_EQ(inputs.size(), 3U);
+  EXPECT_EQ(graph.nodes()[inputs[1]].name, "mask");
+  EXPECT_EQ(graph.nodes()[inputs[2]].name, "draws");
+}
+
+// Draws are the sample's, not a row's.
+TEST(Fuse, APoolMovesUpThroughDropout) {
+  const Graph graph =
+      fuse(models::vit_training_graph({}, {.drop = {.head = 0.1F, .projection = 0.1F, .path = 0.1F}}), caps());
+  for (const std::string name : {"head_dropout", "blocks.5.mlp_dropout", "blocks.5.attention_drop_path"}) {
+    EXPECT_EQ(shape_of(graph, name).rank(), 2U) << name;
+    EXPECT_EQ(graph.nodes()[graph.nodes()[graph.find(name)].inputs[1]].name, "draws");
+  }
+  EXPECT_EQ(shape_of(graph, "blocks.4.mlp_dropout").rank(), 3U);
+}
+
 TEST(Fuse, AMaskGoesToTheBlock) {
   models::ViTConfig config;
   config.masked = true;

@@ -132,13 +132,17 @@ Outcome joined(Outcome left, const Outcome& right) {
 struct Variant {
   std::string name;
   ViTConfig config;
+  models::DropRates drop = {};
+  Graph graph(size_t mean_over = 0) const {
+    return models::vit_training_graph(config, {.mean_over = mean_over, .drop = drop});
+  }
 };
 
 // As timm (a final norm, biases everywhere), as Hugging Face (the same with the epsilon 1e-12), and so on.
 std::vector<Variant> variants() {
   std::vector<Variant> list;
   const auto add = [&](const std::string& name, const auto& change) {
-    list.push_back({name, tiny_vit()});
+    list.push_back({name, tiny_vit(), {}});
     change(list.back().config);
   };
   add("Article", [](ViTConfig&) {});
@@ -155,6 +159,9 @@ std::vector<Variant> variants() {
   add("Timm", timm);
   add("HuggingFace", [&](ViTConfig& c) { timm(c), c.norm_epsilon = 1e-12F; });
   add("OneBlock", [](ViTConfig& c) { c.depth = 1; });
+  list.push_back({"DropPath", tiny_vit(), {.path = 0.5F}});
+  list.push_back(
+      {"Dropout", tiny_vit(), {.head = 0.2F, .positions = 0.1F, .projection = 0.2F, .attention = 0.2F, .path = 0.5F}});
   return list;
 }
 
@@ -166,13 +173,13 @@ class FusedPlanTest : public test::DeviceTest {
 };
 
 TEST_P(FusedPlanTest, AgreesWithThePlainOne) {
-  for (const auto& [name, config] : variants()) {
-    SCOPED_TRACE(name);
-    Model model(device(), models::vit_training_graph(config));
+  for (const Variant& variant : variants()) {
+    SCOPED_TRACE(variant.name);
+    Model model(device(), variant.graph());
     for (const size_t batch : batches) {
       if (slow() && batch > 1) break;
       SCOPED_TRACE(batch);
-      expect_close(model.run(batch, fused), model.run(batch, plain), rounding_limit(config.depth));
+      expect_close(model.run(batch, fused), model.run(batch, plain), rounding_limit(variant.config.depth));
     }
   }
 }
@@ -272,12 +279,14 @@ TEST_P(FusedPlanTest, AccumulatingOverHalvesIsTheGradientOfTheWhole) {
 // What parts compute one by one, and their gradients' sum in a tree.
 TEST_P(FusedPlanTest, ABatchInPartsGivesTheBitsOfThePartsAlone) {
   constexpr size_t batch = 13, parts = 4;
-  for (const auto& [name, config] : variants()) {
-    if (slow() && name != "Timm") continue;
+  for (const Variant& variant : variants()) {
+    const std::string& name = variant.name;
+    if (slow() && name != "Timm" && name != "DropPath") continue;
     for (const bool fuse : {true, false}) {
       SCOPED_TRACE(name + (fuse ? ", fused" : ", plain"));
-      Model model(device(), models::vit_training_graph(config, 0, batch));
-      PlanOptions options{.mode = Mode::training, .recompute = name == "Masked", .fuse = fuse, .parts = parts};
+      Model model(device(), variant.graph(batch));
+      const bool recompute = name == "Masked" || name == "Dropout";
+      PlanOptions options{.mode = Mode::training, .recompute = recompute, .fuse = fuse, .parts = parts};
       const Outcome whole = model.run(batch, options);
       options.parts = 1;
       std::vector<Outcome> alone;

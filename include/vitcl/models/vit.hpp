@@ -45,6 +45,20 @@ struct ViTConfig {
   bool operator==(const ViTConfig&) const = default;
 };
 
+/// The probabilities with which training leaves something out, named after timm's: dropout (Srivastava et al. 2014) and
+/// stochastic depth (Huang et al. 2016).
+struct DropRates {
+  float head = 0;        ///< of what the classifier reads (timm's drop_rate)
+  float positions = 0;   ///< of tokens behind the position embedding (pos_drop_rate)
+  float projection = 0;  ///< behind attention's projection, the MLP's GELU and the MLP (proj_drop_rate)
+  float attention = 0;   ///< of attention's probabilities (attn_drop_rate)
+  float path = 0;  ///< of the last block's residual branches, whole for a sample; of those before linearly less, from 0
+                   ///< in the first block on (drop_path_rate)
+
+  bool any() const { return head > 0 || positions > 0 || projection > 0 || attention > 0 || path > 0; }
+  bool operator==(const DropRates&) const = default;
+};
+
 /// The presets' names: article, tiny, small, base (the last three as timm's vit_*_patch16_224).
 std::vector<std::string> preset_names();
 /// Throws UsageError listing the presets where there is none of that name.
@@ -57,9 +71,15 @@ ViTConfig vit_config_from_json(const std::string& text);
 /// The network from "images" (B, channels, image_size, image_size) to the kept value "logits" (B, classes).
 /// Parameter names are vitcl's own, see docs/architecture.md; io/parameter_names.hpp maps them to other programs'.
 nn::Graph vit_graph(const ViTConfig& config);
-/// The same with an input "labels" (B) i32 and the loss "loss" (B). `mean_over`: see nn::CrossEntropy. With
-/// `soft_targets` there is an input "targets" (B, classes), and labels decide only what counts as correct.
-nn::Graph vit_training_graph(const ViTConfig& config, float label_smoothing = 0, size_t mean_over = 0,
-                             bool soft_targets = false);
+/// What training adds to the network.
+struct TrainingOptions {
+  float label_smoothing = 0;
+  size_t mean_over = 0;       ///< see nn::CrossEntropy
+  bool soft_targets = false;  ///< the loss compares with an input "targets" (B, classes), labels with what is correct
+  DropRates drop = {};        ///< where anything is dropped there is an input "draws" (B, 4) i32, see ops::load_draws()
+};
+
+/// The same with an input "labels" (B) i32 and the loss "loss" (B).
+nn::Graph vit_training_graph(const ViTConfig& config, const TrainingOptions& options = {});
 
 }  // namespace vitcl::models

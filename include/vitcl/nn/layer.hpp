@@ -66,7 +66,8 @@ struct ForwardArgs {
   float loss_scale = 1;  ///< what a loss multiplies its gradient by; a power of two
 };
 
-/// Gradients that nobody wants are empty tensors. inputs and output hold values only as LayerPlan asked for.
+/// Gradients that nobody wants are empty tensors. inputs and output hold values only as LayerPlan asked for, but those
+/// that are inputs of the graph always do.
 struct BackwardArgs {
   std::vector<Tensor> inputs;
   std::vector<Tensor> parameters;
@@ -92,7 +93,8 @@ class Layer {
   virtual LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const = 0;
   /// Of a loss: how many samples its gradient is the mean over.
   virtual size_t mean_over(size_t batch) const { return batch; }
-  /// Whether each row of the output depends on the same row of each input alone.
+  /// Whether each row of the output depends on the same row of each float input alone, and the first row is computed
+  /// from first rows, (B, dim), as from all.
   virtual bool row_wise() const { return false; }
   /// The layer that computes the first row of each sample alone, (B, dim), from the same inputs and parameters; null
   /// where that saves nothing.

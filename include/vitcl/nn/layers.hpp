@@ -1,6 +1,7 @@
 #pragma once
 
 #include "vitcl/nn/layer.hpp"
+#include "vitcl/ops/attention.hpp"
 
 namespace vitcl::nn {
 
@@ -60,21 +61,41 @@ class Add final : public Layer {
   void backward(Queue& queue, const BackwardArgs& args) const override;
 };
 
+/// Dropout, or stochastic depth, in training: a value and "draws" (B, 4) i32, an input of the graph that keys the
+/// random numbers (ops/dropout.hpp) -> the value.
+class Dropout final : public Layer {
+ public:
+  explicit Dropout(ops::DropoutOptions options) : options_(options) {}
+  const ops::DropoutOptions& options() const { return options_; }
+  std::string kind() const override { return options_.whole_samples ? "DropPath" : "Dropout"; }
+  bool row_wise() const override { return true; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  ops::DropoutOptions options_;
+};
+
 /// Scaled dot-product attention of packed queries, keys and values: (B, T, 3 dim) -> (B, T, dim). An optional second
-/// input is a mask (B, T or T - 1) u8, 1 = visible; where it is one shorter, the first token is always visible.
+/// input is a mask (B, T or T - 1) u8, 1 = visible; where it is one shorter, the first token is always visible. With
+/// dropout of the probabilities the last input is "draws", as Dropout has it.
 class Attention final : public Layer {
  public:
-  Attention(size_t heads, float scale);
+  Attention(size_t heads, float scale, ops::DropoutOptions dropout = {});
   size_t heads() const { return heads_; }
   float scale() const { return scale_; }
+  bool drops() const { return dropout_.rate > 0; }
   std::string kind() const override { return "Attention"; }
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
   void backward(Queue& queue, const BackwardArgs& args) const override;
 
  private:
+  ops::AttentionOptions options(const std::vector<Tensor>& inputs) const;
   size_t heads_;
   float scale_;
+  ops::DropoutOptions dropout_;
 };
 
 /// Cuts images into flattened patches: (B, channels, side, side) -> (B, grid * grid, patch * patch * channels).
