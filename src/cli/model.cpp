@@ -121,7 +121,7 @@ int run(const Options& options, const std::set<std::string>& from_file) {
     return show_weights(options, options.flags.given(from_file).contains("heads") ? config.model.heads : 0);
   config.validate();
   const models::ViTConfig model = config.training_model();
-  const nn::Graph graph = models::vit_training_graph(model, {.label_smoothing = static_cast<float>(config.smoothing)});
+  const nn::Graph graph = config.training_graph();
   const DeviceCaps caps = caps_of(config.device);
   const auto report = [&](bool recompute, bool fuse) {
     const nn::PlanOptions plan{
@@ -146,7 +146,8 @@ Command add_model(CLI::App& root) {
   CLI::App* app = root.add_subcommand("model", "Print a model's layers, shapes, parameters, FLOPs and memory");
   using Group = train::OptionGroup;
   options->flags.add(*app, {Group::model, Group::mask});
-  options->flags.add(*app, {"batch-size", "smoothing", "fuse", "precision", "device"});
+  options->flags.add(*app, {"batch-size", "smoothing", "drop", "pos-drop", "proj-drop", "attn-drop", "drop-path",
+                            "fuse", "precision", "device"});
   app->add_flag("--dot", options->dot, "print the graph for Graphviz: vitcl model --dot | dot -Tsvg > model.svg");
   app->add_option("--checkpoint", options->checkpoint,
                   "print what this safetensors file of weights holds: its dialect, sizes and names; --heads where the "

@@ -114,7 +114,7 @@ Command add_tune(CLI::App& root) {
   CLI::App* app = root.add_subcommand("tune", "Measure which implementation of each op is the fastest on a device");
   using Group = train::OptionGroup;
   options->flags.add(*app, {Group::model, Group::mask});
-  options->flags.add(*app, {"batch-size", "fuse", "device"});
+  options->flags.add(*app, {"batch-size", "pos-drop", "proj-drop", "attn-drop", "drop-path", "fuse", "device"});
   app->add_option("--budget", options->budget, "time to spend; the largest shares of a step come first")
       ->option_text("TIME [60s]")
       ->take_last();

@@ -122,6 +122,13 @@ void TrainConfig::validate() const {
   require(std::isfinite(lr) && lr > 0, "lr", fmt::format("{}", lr), "a number above 0");
   require(smoothing >= 0 && smoothing < 1, "smoothing", fmt::format("{}", smoothing), "0 <= smoothing < 1");
   given_class_weights(class_weights);
+  for (const auto& [option, rate] : {std::pair("drop", drop.head),
+                                     {"pos-drop", drop.positions},
+                                     {"proj-drop", drop.projection},
+                                     {"attn-drop", drop.attention},
+                                     {"drop-path", drop.path}}) {
+    require(rate >= 0 && rate < 1, option, fmt::format("{}", rate), "0 or more and below 1");
+  }
   validate_optimizer(*this);
   validate_schedule(*this);
 }
@@ -144,7 +151,8 @@ nn::Graph TrainConfig::training_graph(size_t mean_over) const {
   return models::vit_training_graph(training_model(),
                                     {.label_smoothing = soft_targets() ? 0 : static_cast<float>(smoothing),
                                      .mean_over = mean_over,
-                                     .soft_targets = soft_targets()});
+                                     .soft_targets = soft_targets(),
+                                     .drop = drop});
 }
 
 models::ViTConfig TrainConfig::evaluation_model() const {

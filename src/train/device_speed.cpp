@@ -16,8 +16,7 @@ constexpr size_t most_steps = 4;  // timed together
 constexpr double enough_seconds = 1;
 
 double step_flops(const TrainConfig& config, const DeviceCaps& caps) {
-  const nn::Graph graph =
-      models::vit_training_graph(config.training_model(), {.label_smoothing = static_cast<float>(config.smoothing)});
+  const nn::Graph graph = config.training_graph();
   const nn::GraphReport report =
       nn::report(graph, caps, config.batch_size, {.mode = nn::Mode::training, .fuse = false});
   return report.forward_flops + report.backward_flops;

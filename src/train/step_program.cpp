@@ -60,6 +60,7 @@ InputChanges input_changes(const TrainConfig& config) {
           .mask_ratio = static_cast<float>(config.mask_ratio),
           .augmentation = config.augmentation,
           .smoothing = static_cast<float>(config.smoothing),
+          .drops = config.drop.any(),
           .seed = config.seed};
 }
 
@@ -120,6 +121,10 @@ StepProgram::StepProgram(const nn::Graph& graph, nn::Parameters& parameters, Que
       if (changes.mask_ratio > 0) {
         ops::random_mask(queue, changes.seed, changes.mask_ratio, state.epoch, state.order, state.table, state.cursor,
                          plan_.tensor("mask"));
+      }
+      if (changes.drops) {
+        ops::load_draws(queue, changes.seed, state.epoch, state.order, state.table, state.cursor,
+                        plan_.tensor("draws"));
       }
     }));
   }

@@ -51,6 +51,7 @@ struct InputChanges {
   float mask_ratio = 0;         ///< of patches masked at random
   ops::AugmentOptions augmentation = {};
   float smoothing = 0;  ///< of soft targets
+  bool drops = false;   ///< whether the graph has an input "draws"
   uint64_t seed = 0;
 };
 

@@ -48,6 +48,7 @@ TEST(Config, SurvivesTheRoundTripThroughToml) {
                          {"mixup", "0.2"},
                          {"freeze", "tokens.*,blocks.?.qkv.weight"},
                          {"sched", "plateau"},
+                         {"drop-path", "0.1"},
                          {"device", "a, b = c"}});
   EXPECT_EQ(train::config_from_toml(train::to_toml(config), "config.toml"), config);
 }
@@ -142,6 +143,8 @@ TEST(Config, RefusalsNameTheOptionAndWhatItTakes) {
   EXPECT_TRUE(says(refusal({{"min-lr", "1"}}), {"--min-lr", "--lr"}));
   EXPECT_TRUE(says(refusal({{"decay-epochs", "0"}}), {"--decay-epochs"}));
   EXPECT_TRUE(says(refusal({{"grad-accum-steps", "0"}}), {"--grad-accum-steps"}));
+  EXPECT_TRUE(says(refusal({{"drop", "1"}}), {"--drop", "below 1"}));
+  EXPECT_TRUE(says(refusal({{"attn-drop", "nan"}}), {"--attn-drop"}));
   EXPECT_TRUE(says(refusal({{"no-such", "1"}}), {"no-such"}));
   EXPECT_TRUE(says(refusal({{"patch-size", "16"}, {"pad", "error"}}), {"--pad", "28", "16"}));
 }

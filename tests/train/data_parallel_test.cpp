@@ -41,6 +41,7 @@ TrainConfig engine_config() {
   TrainConfig config = tiny_config();
   config.mask_ratio = 0.25;
   config.smoothing = 0.1;
+  drop_something(config);
   config.augmentation = {.hflip = 0.5F, .degrees = 20, .color_jitter = 0.3F, .reprob = 0.5F};
   config.mix = {.mixup = 0.4, .cutmix = 1, .prob = 0.8};
   config.class_weights = "1,2.5,0.5";

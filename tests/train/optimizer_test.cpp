@@ -167,6 +167,7 @@ nn::NamedTensors first_gradient(train::DataParallel& engine) {
 
 TEST_P(OptimizedRunTest, AccumulatedGradientsAreTheLargeBatchs) {
   TrainConfig config = tiny_config();
+  drop_something(config);
   config.batch_size = 18;
   config.mix.mixup = 1;
   config.class_weights = "balanced";

@@ -46,6 +46,12 @@ inline train::TrainConfig tiny_config() {
   return config;
 }
 
+/// Something of everything that can be dropped; stochastic depth needs two blocks.
+inline void drop_something(train::TrainConfig& config) {
+  config.model.depth = 2;
+  config.drop = {.head = 0.1F, .positions = 0.1F, .projection = 0.1F, .attention = 0.2F, .path = 0.5F};
+}
+
 /// Sets `stop` once the run has reported so many times.
 class StopAfter final : public train::TrainObserver {
  public:

@@ -78,6 +78,7 @@ TEST_P(TrainerTest, AResumedRunEqualsAnUninterruptedOne) {
   config.augmentation = {.hflip = 0.5F, .degrees = 20, .color_jitter = 0.3F, .reprob = 0.5F};
   config.mix = {.mixup = 0.4, .cutmix = 1, .prob = 0.8};
   config.class_weights = "balanced";
+  drop_something(config);
   config.checkpoint_every = 2;
   run(config, folder / "a");
   run(config, folder / "b", {1, 1, 2});
@@ -114,6 +115,17 @@ TEST_P(TrainerTest, AugmentationChangesTrainingAndNotEvaluation) {
   plain.run();
   augmented.run();
   EXPECT_NE(plain.checkpoint().parameters, augmented.checkpoint().parameters);
+}
+
+TEST_P(TrainerTest, DropoutChangesTrainingAndNotEvaluation) {
+  TrainConfig config = tiny_config();
+  Trainer plain(device(), config, tiny_data());
+  config.drop.head = 0.5F;
+  Trainer dropping(device(), config, tiny_data());
+  EXPECT_EQ(plain.evaluate().loss, dropping.evaluate().loss);
+  plain.run();
+  dropping.run();
+  EXPECT_NE(plain.checkpoint().parameters, dropping.checkpoint().parameters);
 }
 
 TEST_P(TrainerTest, AnotherSeedGivesAnotherRun) {

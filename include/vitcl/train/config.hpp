@@ -71,6 +71,7 @@ struct TrainConfig {
   double lr = 0.003;
   double smoothing = 0;       ///< label smoothing
   std::string class_weights;  ///< in the loss: "balanced", or a number for each class between commas; empty: all 1
+  models::DropRates drop;     ///< what training leaves out at random
 
   Opt opt = Opt::adam;
   double weight_decay = 0;  ///< not of biases, norms, positions and the class token
