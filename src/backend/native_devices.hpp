@@ -21,7 +21,8 @@ FoundDevice find_device(const DeviceInfo& info);
 /// The capabilities of a device or sub-device.
 DeviceCaps probe_caps(const cl::Device& device);
 
-/// The OpenCL sub-device of a part. Throws DeviceError with the driver's reason where it refuses.
+/// The OpenCL sub-device of a part, the same one each time. Throws DeviceError with the driver's reason where it
+/// refuses.
 cl::Device open_part(const FoundDevice& whole, const DevicePart& part);
 
 }  // namespace vitcl
