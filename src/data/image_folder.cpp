@@ -9,6 +9,7 @@
 #include <fstream>
 #include <optional>
 
+#include "hold_out.hpp"
 #include "parallel.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/data/sampling.hpp"
@@ -77,20 +78,13 @@ std::vector<Picture> shuffled(const std::vector<Picture>& pictures) {
   return result;
 }
 
-/// Moves the first `part` of each class's pictures, at least one and not all, to a list of their own.
+/// Moves the pictures that are held out to a list of their own.
 std::vector<Picture> take_part(std::vector<Picture>& pictures, size_t classes, double part) {
-  std::vector<size_t> wanted(classes);
-  for (const Picture& picture : pictures) ++wanted[static_cast<size_t>(picture.label)];
-  for (size_t& count : wanted) {
-    const auto share = static_cast<size_t>(std::lround(static_cast<double>(count) * part));
-    count = count < 2 ? 0 : std::clamp(share, size_t{1}, count - 1);
-  }
+  std::vector<int32_t> labels;
+  for (const Picture& picture : pictures) labels.push_back(picture.label);
+  const std::vector<bool> held = held_out(labels, classes, part);
   std::vector<Picture> taken, left;
-  for (Picture& picture : pictures) {
-    size_t& count = wanted[static_cast<size_t>(picture.label)];
-    (count > 0 ? taken : left).push_back(std::move(picture));
-    if (count > 0) --count;
-  }
+  for (size_t i = 0; i < pictures.size(); ++i) (held[i] ? taken : left).push_back(std::move(pictures[i]));
   pictures = std::move(left);
   return taken;
 }
@@ -111,15 +105,12 @@ std::optional<fs::path> test_folder(const fs::path& folder) {
 Listing list(const fs::path& folder, double val_split) {
   const bool has_train = fs::is_directory(folder / "train");
   const fs::path train = has_train ? folder / "train" : folder;
-  const std::optional<fs::path> test = has_train ? test_folder(folder) : std::nullopt;
-  if (!test && val_split <= 0)
+  const std::optional<fs::path> test = has_train && val_split == 0 ? test_folder(folder) : std::nullopt;
+  if (!test && val_split == 0)
     throw DataError(
         fmt::format("the folder {} has no pictures to test on: FOLDER/train/CLASS/*.png beside FOLDER/val/CLASS/*.png "
                     "are wanted, or --val-split 0.1 to test on a tenth of what there is",
                     folder.string()));
-  if (test && val_split > 0)
-    throw DataError(fmt::format("the folder {} has pictures to test on in {}; leave out --val-split", folder.string(),
-                                test->string()));
   Listing listing{.classes = sub_folders(train), .train = {}, .test = {}};
   if (listing.classes.size() < 2)
     throw DataError(fmt::format("the folder {} holds {}; at least two folders of pictures, one a class, are wanted",

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "hold_out.hpp"
 #include "known_sets.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/data/cifar.hpp"
@@ -25,6 +26,7 @@ Dataset load_known(const KnownSet& set, const LoadOptions& options) {
     throw DataError(
         fmt::format("the data set {} was not found. Looked in {}. {}", set.name, fmt::join(looked, ", "), set.remedy));
   Dataset dataset = set.read(set, found->folder);
+  hold_out(dataset, options.val_split);
   dataset.name = set.name;
   dataset.source = found->source;
   return dataset;
@@ -66,6 +68,7 @@ Dataset load_folder(const fs::path& folder, const LoadOptions& options) {
                     "binary files, or a folder of PNG or JPEG files for each class are wanted",
                     folder.string()));
   }
+  if (dataset.train.content.empty()) hold_out(dataset, options.val_split);  // of pictures it is done
   dataset.name = folder.string();
   dataset.source += fmt::format(" in {}", folder.string());
   return dataset;
@@ -76,7 +79,9 @@ Dataset draw_some_digits(const LoadOptions& options) {
   constexpr size_t all_train = 60000, all_test = 10000;
   const size_t train = options.train_samples == 0 ? all_train : std::min(options.train_samples, all_train);
   const size_t test = options.test_samples == 0 ? all_test : std::min(options.test_samples, all_test);
-  return draw_digits(options.digits_seed, train, test);
+  Dataset dataset = draw_digits(options.digits_seed, train, test);
+  hold_out(dataset, options.val_split);
+  return dataset;
 }
 
 void keep_first(Split& split, size_t samples) {

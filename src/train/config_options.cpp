@@ -66,8 +66,8 @@ const std::array options = {
                  true, [](Config& c) -> Value { return &c.data_dir; }},
     ConfigOption{"digits-seed", data, "seed from which the built-in digits are drawn", false,
                  [](Config& c) -> Value { return &c.digits_seed; }},
-    ConfigOption{"val-split", data, "test on this part of a folder's pictures, where it has none to test on", false,
-                 [](Config& c) -> Value { return &c.val_split; }},
+    ConfigOption{"val-split", data, "hold out this part of the training images and test on it, not on the test images",
+                 false, [](Config& c) -> Value { return &c.val_split; }},
     ConfigOption{
         "data-memory", data,
         "MiB of images to keep at once, on the host and on the device; more are streamed (0: half of the memory)", true,

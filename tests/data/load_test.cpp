@@ -130,6 +130,19 @@ TEST_F(LoadTest, NormalisesAsAsked) {
   EXPECT_EQ(dataset.deviation, (std::vector<float>{1}));
 }
 
+TEST_F(LoadTest, HoldsOutAPartOfEachClassInPlaceOfTheTestImages) {
+  write_idx_set(folder_ / "variable" / "mnist", mnist_labels, {1});  // images of 0, 1, ..., 8
+  options_.val_split = 0.4;                                          // of three images of a 1 one; of a single one none
+  const Dataset dataset = load_dataset("mnist", options_);
+  EXPECT_EQ(dataset.test.labels, (std::vector<int32_t>{1}));
+  EXPECT_EQ(dataset.test.pixels, std::vector<uint8_t>(dataset.test.image_bytes(), 3));
+  EXPECT_EQ(dataset.train.labels, (std::vector<int32_t>{5, 0, 4, 9, 2, 1, 3, 1}));
+  EXPECT_EQ(dataset.train.pixels.at(3 * dataset.train.image_bytes()), 4);
+  EXPECT_EQ(load_dataset((folder_ / "variable" / "mnist").string(), options_).test, dataset.test);
+  options_.train_samples = 1000;
+  EXPECT_EQ(load_dataset("digits", options_).train.count, 600U);
+}
+
 TEST_F(LoadTest, AFolderHasAsManyClassesAsItsLabels) {
   write_idx_set("mine", {0, 2, 1, 2}, {1, 2});
   const Dataset dataset = load_dataset("./mine", options_);

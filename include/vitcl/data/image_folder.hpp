@@ -11,7 +11,8 @@ namespace vitcl::data {
 struct FolderOptions {
   size_t image_size = 0;  ///< the side to which every picture is stretched or shrunk; 0: as the pictures suggest
   size_t channels = 0;    ///< 1 grey, 3 colours; 0: as the pictures suggest
-  double val_split = 0;   ///< the part of the training pictures to test on, of each class alike; 0: a folder has them
+  double val_split =
+      0;  ///< the part of the training pictures, of each class alike, to test on; 0: on the test pictures
   size_t most_bytes =
       0;  ///< of decoded pictures to keep in memory; more are decoded whenever they are wanted. 0: no limit
   size_t workers = 0;  ///< threads that decode; 0: as many as the processor runs at once

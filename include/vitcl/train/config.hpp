@@ -54,7 +54,7 @@ struct TrainConfig {
   std::string data = "mnist";
   std::string data_dir;  ///< empty: the usual places
   size_t digits_seed = 0;
-  double val_split = 0;      ///< of a folder of pictures without test pictures: the part to test on
+  double val_split = 0;      ///< the part of the training images to hold out and test on instead of the test images
   double data_memory = 0;    ///< MiB of images to keep at once; more are streamed. 0: half of the memory
   size_t workers = 0;        ///< threads that decode images; 0: as many as the processor runs at once
   bool normalize = true;     ///< standardise with the data set's mean and deviation; otherwise pixels are in [0, 1]
