@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""What compare.py and scaling.py make of measurements; nothing is measured here."""
+"""What compare.py, scaling.py and recipe.py make of measurements; nothing is measured here."""
 import argparse
+import json
 import sys
 import tempfile
 import unittest
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import compare
 import peers
+import recipe
 import scaling
 import vit_fields
 from peers import Failure, Peer
@@ -145,6 +147,34 @@ class Cliffs(unittest.TestCase):
         self.assertIn("| batch | 1 | 1.00 | 3.00 | 3.00 | eager |", text)
         self.assertIn("vitcl at batch 2: 2.0 times", text)
         self.assertIn("No cliff", scaling.report({"batch": rows[:1] + rows[2:]}))
+
+
+def epoch_row(epoch, accuracy, seconds=10):
+    return {"type": "epoch", "epoch": epoch, "test_accuracy": accuracy, "train_seconds": seconds - 1, "test_seconds": 1}
+
+
+class Recipe(unittest.TestCase):
+    def test_an_epoch_that_was_done_again_counts_once(self):
+        rows = [{"type": "step", "step": 1}, epoch_row(1, 0.5), epoch_row(2, 0.6), epoch_row(2, 0.7)]
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+            self.assertEqual(recipe.epochs(Path(folder)), [rows[1], rows[3]])
+
+    def test_the_time_counts_until_the_accuracy_is_there(self):
+        rows = [epoch_row(1, 0.9, 12), epoch_row(2, 0.98, 10), epoch_row(3, 0.99)]
+        self.assertEqual(recipe.seconds_to(rows, 0.98), 22)
+        self.assertIsNone(recipe.seconds_to(rows, 0.995))
+
+    def test_the_report_has_the_last_epochs_and_their_median(self):
+        runs = [[epoch_row(1, 0.985), epoch_row(2, last)] for last in (0.991, 0.995, 0.984)]
+        self.assertIn("| mnist | 2 | 99.10, 99.50, 98.40 % | 99.10 % | 10.0 s | 98 % | 10 s |",
+                      recipe.report({"mnist": runs}))
+        self.assertIn("| 98 % | - |", recipe.report({"mnist": [*runs, [epoch_row(1, 0.9), epoch_row(2, 0.9)]]}))
+
+    def test_a_run_that_fails_is_named(self):
+        options = argparse.Namespace(build=Path("no-such-folder"), device="auto", data_dir=None, flags=[])
+        with self.assertRaisesRegex(recipe.Failure, "no-such-folder"):
+            recipe.train(options, "mnist", 0, Path("runs"))
 
 
 class Fields(unittest.TestCase):

@@ -37,10 +37,8 @@ void soft_targets(Queue& queue, const Tensor& all_labels, const Tensor& order, c
   expect_shape(op, "targets", targets, targets.shape(), "to weigh the classes");
   expect_shape(op, "labels", labels, {batch}, "to fit targets", DType::i32);
   expect_shape(op, "class_weights", class_weights, {classes}, "to fit targets");
-  for (const auto& [name, tensor] : {std::pair("all_labels", &all_labels), {"order", &order}}) {
-    expect_rank(op, name, *tensor, 1);
-    expect_shape(op, name, *tensor, tensor->shape(), "as it holds whole numbers", DType::i32);
-  }
+  expect_numbers(op, "all_labels", all_labels);
+  expect_numbers(op, "order", order);
   expect_shape(op, "partners", partners, order.shape(), "like order", DType::i32);
   expect_step(op, table, cursor);
   expect_mixes(mixes);
