@@ -6,7 +6,7 @@ readonly build_packages=(
   g++:c++ cmake:cmake ninja-build:ninja
   ocl-icd-opencl-dev opencl-clhpp-headers libclblast-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev
-  libxxhash-dev libcurl4-openssl-dev libarchive-dev libssl-dev
+  libxxhash-dev libcurl4-openssl-dev libarchive-dev libssl-dev ca-certificates
 )
 readonly test_packages=(
   libgtest-dev librapidcheck-dev libbenchmark-dev python3:python3 clang-format:clang-format shellcheck:shellcheck

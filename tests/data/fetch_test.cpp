@@ -9,6 +9,7 @@
 #include "data/fetch/unpack.hpp"
 #include "http_server.hpp"
 #include "idx_files.hpp"
+#include "support/environment.hpp"
 #include "support/errors.hpp"
 #include "support/reference_data.hpp"
 #include "support/temporary_folder.hpp"
@@ -190,6 +191,36 @@ TEST_F(FetchTest, ItsOwnMirrorsAreAskedByHttpsAlone) {
   EXPECT_TRUE(server.requests().empty());
   for (const RemoteSet& set : remote_sets())
     for (const std::string& mirror : set.mirrors) EXPECT_TRUE(mirror.starts_with("https://")) << mirror;
+}
+
+TEST_F(FetchTest, ByHttpsItAsksOnlyWhoIsTrusted) {
+  const test::SelfSigned credentials;
+  HttpServer server(always(http_answer(packed_)), &credentials);
+  EXPECT_TRUE(says(error_from(server), {server.url(), "certificate", "SSL_CERT_FILE"}));
+  EXPECT_TRUE(server.requests().empty());
+  EXPECT_EQ(parts(), 0U);
+  credentials.write(folder_ / "authority.pem");
+  const test::Environment trust("SSL_CERT_FILE", folder_ / "authority.pem");
+  run({server.url()});
+  EXPECT_TRUE(is_whole());
+}
+
+TEST_F(FetchTest, AMirrorByHttpsLeadsToNoOtherProtocol) {
+  const test::SelfSigned credentials;
+  credentials.write(folder_ / "authority.pem");
+  const test::Environment trust("SSL_CERT_FILE", folder_ / "authority.pem");
+  HttpServer plain(always(http_answer(packed_)));
+  HttpServer server(always(http_answer("", "302 Found", "Location: " + plain.url() + "/file.gz\r\n")), &credentials);
+  EXPECT_TRUE(says(error_from(server), {server.url(), "http"}));
+  EXPECT_EQ(server.requests().size(), 1U);
+  EXPECT_TRUE(plain.requests().empty());
+}
+
+TEST_F(FetchTest, AFileOfAuthoritiesThatIsNotThereIsNamed) {
+  const test::SelfSigned credentials;
+  const test::Environment trust("SSL_CERT_FILE", folder_ / "nowhere.pem");
+  HttpServer server(always(http_answer(packed_)), &credentials);
+  EXPECT_TRUE(says(error_from(server), {"nowhere.pem"}));
 }
 
 TEST_F(FetchTest, TakesFromAnArchiveTheFilesItWantsAndNoMore) {

@@ -13,14 +13,17 @@
 #include <utility>
 #include <vector>
 
+#include "tls.hpp"
+
 namespace vitcl::test {
 
 /// A server on this machine that answers each request with the bytes that a function makes of it, right or wrong, and
-/// closes the connection.
+/// closes the connection. With credentials it speaks HTTPS.
 class HttpServer {
  public:
   using Answer = std::function<std::string(const std::string& request)>;
-  explicit HttpServer(Answer answer) : answer_(std::move(answer)), socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit HttpServer(Answer answer, const SelfSigned* credentials = nullptr)
+      : answer_(std::move(answer)), credentials_(credentials), socket_(socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -39,7 +42,9 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url() const {
+    return std::string(credentials_ ? "https" : "http") + "://127.0.0.1:" + std::to_string(port_);
+  }
   std::vector<std::string> requests() {
     const std::lock_guard guard(mutex_);
     return requests_;
@@ -47,12 +52,14 @@ class HttpServer {
 
  private:
   void serve() {
-    for (int connection = accept(socket_, nullptr, nullptr); connection >= 0;
-         connection = accept(socket_, nullptr, nullptr)) {
+    for (int accepted = accept(socket_, nullptr, nullptr); accepted >= 0;
+         accepted = accept(socket_, nullptr, nullptr)) {
+      Connection connection(accepted, credentials_ ? credentials_->context() : nullptr);
+      if (!connection.open()) continue;
       std::string request;
       char bytes[4096];
-      for (ssize_t came = 1; came > 0 && request.find("\r\n\r\n") == std::string::npos;) {
-        came = recv(connection, bytes, sizeof(bytes), 0);
+      for (long came = 1; came > 0 && request.find("\r\n\r\n") == std::string::npos;) {
+        came = connection.receive(bytes, sizeof(bytes));
         if (came > 0) request.append(bytes, static_cast<size_t>(came));
       }
       {
@@ -61,15 +68,15 @@ class HttpServer {
       }
       const std::string answer = answer_(request);
       for (size_t sent = 0; sent < answer.size();) {
-        const ssize_t went = send(connection, answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
+        const long went = connection.send(answer.data() + sent, answer.size() - sent);
         if (went <= 0) break;
         sent += static_cast<size_t>(went);
       }
-      close(connection);
     }
   }
 
   Answer answer_;
+  const SelfSigned* credentials_;
   int socket_;
   int port_ = 0;
   std::mutex mutex_;

@@ -3,10 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <optional>
 
 #include "idx_files.hpp"
+#include "support/environment.hpp"
 #include "support/errors.hpp"
 #include "support/reference_data.hpp"
 #include "vitcl/backend/error.hpp"
@@ -14,27 +13,12 @@
 namespace vitcl::data {
 namespace {
 
+using test::Environment;
 using test::error_of;
 using test::says;
 using test::write_idx_set;
 
 const std::vector<uint8_t> mnist_labels{5, 0, 4, 1, 9, 2, 1, 3, 1}, fashion_labels{9, 0, 0, 3, 0, 2, 7, 2, 7};
-
-/// Sets an environment variable until the object ends.
-class Environment {
- public:
-  Environment(const char* name, const std::string& value) : name_(name) {
-    if (const char* old = std::getenv(name)) old_ = old;
-    setenv(name, value.c_str(), 1);
-  }
-  ~Environment() { old_ ? setenv(name_, old_->c_str(), 1) : unsetenv(name_); }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  const char* name_;
-  std::optional<std::string> old_;
-};
 
 /// Empty places to look in: only what a test puts there is found.
 class LoadTest : public ::testing::Test {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <system_error>
@@ -52,6 +53,7 @@ void set_options(CURL* curl, const std::string& url, const DownloadLimits& limit
   constexpr long most_redirects = 5, connect_seconds = 30, slow_seconds = 60, slow_bytes = 100;
   const char* protocols = limits.https_only ? "https" : "https,http";
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  if (const char* authorities = std::getenv("SSL_CERT_FILE")) curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocols);
   curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
@@ -80,6 +82,16 @@ std::string in_words(CURLcode code, const char* error, long status) {
       return fmt::format("can't be reached ({}), perhaps this machine is offline", detail);
     case CURLE_HTTP_RETURNED_ERROR:
       return fmt::format("answered with status {}", status);
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return fmt::format(
+          "has a certificate that is not to be trusted ({}); SSL_CERT_FILE can name a file of authorities "
+          "to trust instead of the system's",
+          detail);
+    case CURLE_SSL_CACERT_BADFILE:
+      return fmt::format(
+          "can't be trusted without a file of authorities ({}); install the package ca-certificates, or "
+          "name such a file in SSL_CERT_FILE",
+          detail);
     case CURLE_TOO_MANY_REDIRECTS:
       return "redirects in circles";
     case CURLE_PARTIAL_FILE:
