@@ -21,7 +21,8 @@ from collections import Counter
 from pathlib import Path
 
 RUN = ("--data digits --train-samples 84 --test-samples 20 --batch-size 8 --patch-size 14 --dim 8 --depth 1 --heads 2 "
-       "--mlp-dim 8 --epochs 4 --checkpoint-every 3 --checkpoint-hist 3 --quiet").split()
+       "--mlp-dim 8 --epochs 4 --checkpoint-every 3 --checkpoint-hist 3 --quiet --opt adamw --sched cosine --model-ema "
+       "--model-ema-decay 0.9 --degrees 10 --mixup 0.5 --drop 0.1 --attn-drop 0.1 --drop-path 0.1").split()
 CHECKPOINTS = ["checkpoint-last.safetensors", "checkpoint-best.safetensors"]
 MOST_KILLS = 3  # of one run
 
