@@ -23,9 +23,10 @@ struct Options : CommonOptions {
 
 int run(const Options& options) {
   const io::Pretrained weights = io::read_pretrained(options.checkpoint, options.heads);
-  io::write_pretrained(options.output, formats.at(options.format), weights.model, weights.parameters);
-  Notes(options.quiet)("{}: from {} to {}", options.output, io::to_string(weights.dialect),
-                       io::to_string(formats.at(options.format)));
+  const io::Dialect dialect = formats.at(options.format);
+  io::write_pretrained(options.output, dialect, weights);
+  Notes(options.quiet)("{}: {}from {} to {}", options.output, weights.averaged ? "the moving average, " : "",
+                       io::to_string(weights.dialect), io::to_string(dialect));
   return exit_done;
 }
 

@@ -108,7 +108,7 @@ int show_weights(const Options& options, size_t heads) {
     print("{}\n", document.dump(2));
     return exit_done;
   }
-  print("{:<14} {}\n", "dialect", io::to_string(weights.dialect));
+  print("{:<14} {}{}\n", "dialect", io::to_string(weights.dialect), weights.averaged ? ", the moving average" : "");
   for (const auto& [field, value] : config.items()) print("{:<14} {}\n", field, value.dump());
   print("\n{:<34} {:<58} {}\n", "VITCL", "FILE", "SHAPE");
   for (const io::NamePair& name : names) print("{:<34} {:<58} {}\n", name.ours, name.theirs, name.shape.to_string());

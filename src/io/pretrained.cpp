@@ -10,6 +10,7 @@
 
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
+#include "vitcl/io/checksums.hpp"
 #include "vitcl/io/safetensors.hpp"
 
 namespace vitcl::io {
@@ -217,10 +218,43 @@ ViTConfig describe(const SafeTensors& file, const Signs& signs, const fs::path& 
 /// which ViTForImageClassification does not have.
 bool unused(const std::string& name) { return name.starts_with("optimizer.") || name.starts_with("vit.pooler."); }
 
+/// Puts the moving average of a vitcl checkpoint, if it has one, in place of the parameters.
+bool take_average(HostTensors& tensors) {
+  constexpr std::string_view prefix = "optimizer.ema.";
+  bool found = false;
+  for (auto& [name, tensor] : tensors)
+    if (name.starts_with(prefix)) {
+      tensors[name.substr(prefix.size())] = std::move(tensor);
+      found = true;
+    }
+  return found;
+}
+
+/// What a checkpoint of vitcl tells beside the model.
+void read_metadata(const std::map<std::string, std::string>& metadata, Pretrained& result) {
+  if (!metadata.contains("vitcl")) return;
+  try {
+    result.patch_mask = metadata.at("patch_mask");
+    Json::parse(metadata.at("class_names")).get_to(result.class_names);
+    const Json statistics = Json::parse(metadata.at("pixel_statistics"));
+    statistics.at("mean").get_to(result.mean);
+    statistics.at("deviation").get_to(result.deviation);
+  } catch (const std::exception& error) {  // of the map or the parser
+    throw StorageError(fmt::format("its metadata is incomplete or malformed: {}", error.what()));
+  }
+  const std::string& mask = result.patch_mask;
+  if (!mask.empty() && (mask.size() != result.model.patches() || mask.find_first_not_of("01") != std::string::npos))
+    throw StorageError(fmt::format("its metadata's patch mask \"{}\" is not one 0 or 1 for each of {} patches",
+                                   mask.substr(0, 64), result.model.patches()));
+}
+
 Pretrained parse(SafeTensors file, const fs::path& path, size_t heads) {
+  verify_checksums(file);
+  const bool averaged = take_average(file.tensors);
   std::erase_if(file.tensors, [](const auto& entry) { return unused(entry.first); });
   const Signs& signs = detect(file.tensors);
-  Pretrained result{signs.dialect, describe(file, signs, path, heads), {}};
+  Pretrained result{.dialect = signs.dialect, .model = describe(file, signs, path, heads), .averaged = averaged};
+  read_metadata(file.metadata, result);
   result.parameters = import_parameters(result.model, result.dialect, file.tensors);
   require_finite(result.parameters, "it");
   return result;
@@ -228,11 +262,12 @@ Pretrained parse(SafeTensors file, const fs::path& path, size_t heads) {
 
 /// Throws where the dialect's own code, given these parameters, would compute something else, beyond what
 /// export_parameters refuses.
-void require_same_function(Dialect dialect, const ViTConfig& model) {
+void require_same_function(Dialect dialect, const Pretrained& weights) {
+  const ViTConfig& model = weights.model;
   const auto refuse = [&](const std::string& reason) {
     throw UsageError(fmt::format("the {} dialect can't hold this model: {}", to_string(dialect), reason));
   };
-  if (model.masked) refuse("it knows no masked patches");
+  if (model.masked || !weights.patch_mask.empty()) refuse("it knows no masked patches");
   for (const Signs& signs : all_signs)
     if (signs.dialect == dialect && dialect != Dialect::hugging_face && model.norm_epsilon != signs.norm_epsilon)
       refuse(fmt::format("its LayerNorm has the epsilon {}, this model's {}", signs.norm_epsilon, model.norm_epsilon));
@@ -274,6 +309,15 @@ std::string hugging_face_config(const ViTConfig& model) {
   return config.dump(2) + "\n";
 }
 
+/// Writes Hugging Face's config.json; one that is there must say the same.
+void write_config(const fs::path& path, const ViTConfig& model) {
+  const std::string config = hugging_face_config(model);
+  if (fs::exists(path) && read_json(path) != Json::parse(config))
+    throw UsageError(
+        fmt::format("{} is there already and is not what would be written; choose another folder", path.string()));
+  write_text_file(path, config);
+}
+
 }  // namespace
 
 Pretrained read_pretrained(const fs::path& path, size_t heads) {
@@ -289,11 +333,10 @@ Pretrained read_pretrained(const fs::path& path, size_t heads) {
   }
 }
 
-void write_pretrained(const fs::path& path, Dialect dialect, const ViTConfig& model,
-                      const nn::NamedTensors& parameters) {
-  const SafeTensors file{export_parameters(model, dialect, parameters), {{"format", "pt"}}};
-  require_same_function(dialect, model);
-  if (dialect == Dialect::hugging_face) write_text_file(path.parent_path() / "config.json", hugging_face_config(model));
+void write_pretrained(const fs::path& path, Dialect dialect, const Pretrained& weights) {
+  const SafeTensors file{export_parameters(weights.model, dialect, weights.parameters), {{"format", "pt"}}};
+  require_same_function(dialect, weights);
+  if (dialect == Dialect::hugging_face) write_config(path.parent_path() / "config.json", weights.model);
   write_safetensors(path, file);
 }
 

@@ -49,7 +49,7 @@ class Pretrained : public testing::Test {
  protected:
   /// Writes the dialect's model and reads its tensors back, for a test to spoil.
   SafeTensors written(Dialect dialect) {
-    write_pretrained(file_, dialect, model_of(dialect), numbered(model_of(dialect)));
+    write_pretrained(file_, dialect, {.model = model_of(dialect), .parameters = numbered(model_of(dialect))});
     return read_safetensors(file_);
   }
   std::string refusal(const SafeTensors& contents) {
@@ -117,12 +117,30 @@ TEST_F(Pretrained, AsksForWhatTensorsDoNotTell) {
 
 TEST_F(Pretrained, RefusesToWriteWhatWouldComputeOtherwise) {
   const auto refused = [&](Dialect dialect, const ViTConfig& model) {
-    return error_of<UsageError>([&] { write_pretrained(file_, dialect, model, numbered(model)); });
+    return error_of<UsageError>(
+        [&] { write_pretrained(file_, dialect, {.model = model, .parameters = numbered(model)}); });
   };
   EXPECT_TRUE(says(refused(Dialect::timm, model_of(Dialect::article)), {"dim^-0.5"}));
   EXPECT_TRUE(says(refused(Dialect::article, model_of(Dialect::timm)), {"epsilon"}));
   EXPECT_TRUE(says(refused(Dialect::torchvision, model_of(Dialect::hugging_face)), {"epsilon"}));
+  const ViTConfig model = model_of(Dialect::timm);
+  EXPECT_TRUE(says(error_of<UsageError>([&] {
+                     write_pretrained(file_, Dialect::timm,
+                                      {.model = model, .parameters = numbered(model), .patch_mask = "101110011"});
+                   }),
+                   {"masked patches"}));
   EXPECT_EQ(folder_.entries(), 0U);
+}
+
+TEST_F(Pretrained, LeavesAnotherConfigJsonAlone) {
+  written(Dialect::hugging_face);
+  written(Dialect::hugging_face);  // over what it wrote itself
+  const std::string theirs = R"({"num_attention_heads": 2, "their": "own"})";
+  std::ofstream(folder_ / "config.json") << theirs;
+  EXPECT_TRUE(says(error_of<UsageError>([&] { written(Dialect::hugging_face); }), {"config.json", "another folder"}));
+  std::string kept;
+  std::getline(std::ifstream(folder_ / "config.json"), kept);
+  EXPECT_EQ(kept, theirs);
 }
 
 }  // namespace

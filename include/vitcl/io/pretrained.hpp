@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "vitcl/io/parameter_names.hpp"
 
@@ -10,8 +12,14 @@ namespace vitcl::io {
 /// A trained model as another program, or vitcl, saved it.
 struct Pretrained {
   Dialect dialect = Dialect::article;
-  models::ViTConfig model;
-  nn::NamedTensors parameters;  ///< under vitcl's names
+  models::ViTConfig model = {};
+  nn::NamedTensors parameters = {};  ///< under vitcl's names; the moving average where a checkpoint of vitcl has one
+  bool averaged = false;             ///< they are such an average
+
+  // What checkpoints of vitcl also tell; empty for others.
+  std::string patch_mask = {};                   ///< without which the model computes something else
+  std::vector<std::string> class_names = {};     ///< one a class
+  std::vector<float> mean = {}, deviation = {};  ///< of pixels / 255, one a channel: how images are normalised
 };
 
 /// Reads a safetensors file, or a `*.safetensors.index.json` that names the files of a sharded model. The dialect is
@@ -25,9 +33,8 @@ struct Pretrained {
 Pretrained read_pretrained(const std::filesystem::path& path, size_t heads = 0);
 
 /// Writes the parameters as F32 under the dialect's names, for Hugging Face with a config.json beside the file. Throws
-/// UsageError with the reason where the dialect's model would compute something else, StorageError where a file can't
-/// be written.
-void write_pretrained(const std::filesystem::path& path, Dialect dialect, const models::ViTConfig& model,
-                      const nn::NamedTensors& parameters);
+/// UsageError with the reason where the dialect's model would compute something else, or where a config.json lies there
+/// that says something else; StorageError where a file can't be written.
+void write_pretrained(const std::filesystem::path& path, Dialect dialect, const Pretrained& weights);
 
 }  // namespace vitcl::io
