@@ -14,6 +14,7 @@
 #include "trust.hpp"
 #include "tuning.hpp"
 #include "vitcl/backend/error.hpp"
+#include "vitcl/io/adapt.hpp"
 #include "vitcl/train/trainer.hpp"
 
 namespace vitcl::cli {
@@ -98,7 +99,8 @@ void introduce(const Notes& note, train::Trainer& trainer, const Devices& device
   for (const std::string& name : devices.names()) note("device  {}", name);
   note("data    {}: {} training and {} test images; {}", dataset.name, grouped(dataset.train.count),
        grouped(dataset.test.count), dataset.source);
-  note("model   {}: {} parameters, {} x {} patches of {} x {} pixels", config.model_name,
+  const std::string origin = fs::path(config.initial_checkpoint).filename().string();
+  note("model   {}: {} parameters, {} x {} patches of {} x {} pixels", origin.empty() ? config.model_name : origin,
        grouped(trainer.parameters().trainable_count()), config.model.grid(), config.model.grid(),
        config.model.patch_size, config.model.patch_size);
   size_t bytes = 0, choices = 0, tuned = 0;
@@ -184,6 +186,16 @@ int train_on(train::Trainer& trainer, const Devices& devices, const train::RunFo
   return code;
 }
 
+/// Begins with weights of a file, and says what was made of them.
+void begin_with(train::Trainer& trainer, const io::Pretrained& weights, const data::Dataset& dataset,
+                const Notes& note) {
+  const io::Adapted adapted = io::adapt(weights, trainer.config().model, dataset.class_names);
+  trainer.begin_with(adapted.parameters);
+  note("weights {}: {}{}{}", trainer.config().initial_checkpoint, io::to_string(weights.dialect),
+       weights.averaged ? ", the moving average" : "", adapted.changes.empty() ? "" : ";");
+  for (const std::string& change : adapted.changes) note("        {}", change);
+}
+
 /// The devices of the list. Throws UsageError where the options don't fit their number, DeviceError where one of them
 /// computes wrongly.
 std::vector<DeviceInfo> chosen_devices(const Options& options, const train::TrainConfig& config, const Notes& note) {
@@ -208,6 +220,8 @@ ImplementationNames tuned_implementations(const DeviceInfo& device, const train:
 int start_run(const Options& options, const std::set<std::string>& from_file) {
   train::TrainConfig config = options.flags.config(from_file);
   config.make_paths_absolute();
+  std::optional<io::Pretrained> weights;
+  if (!config.initial_checkpoint.empty()) weights = train::read_initial_weights(config, options.flags.named());
   const data::Dataset dataset = train::load_data(config, options.flags.named());
   train::require_fitting(config.model, dataset);
   const Notes note(options.quiet);
@@ -225,6 +239,7 @@ int start_run(const Options& options, const std::set<std::string>& from_file) {
   train::Trainer trainer(devices.all(), config, dataset);
   const train::RunFolder folder = train::RunFolder::create(output, options.overwrite, bytes);
   introduce(note, trainer, devices, dataset, output);
+  if (weights) begin_with(trainer, *weights, dataset, note);
   return train_on(trainer, devices, folder, options);
 }
 
@@ -251,6 +266,9 @@ int resume_run(const Options& options) {
       note("this run was on {}; on other devices its results are close but not the same to the bit",
            newest->checkpoint.device);
     }
+  } else if (!config.initial_checkpoint.empty()) {  // killed before it saved anything
+    const size_t heads = config.model.heads;
+    begin_with(trainer, io::read_pretrained(config.initial_checkpoint, heads), dataset, note);
   }
   const train::Position& position = trainer.position();
   if (trainer.finished()) {

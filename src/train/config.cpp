@@ -139,6 +139,7 @@ void TrainConfig::make_paths_absolute() {
   const std::vector<std::string> names = data::dataset_names();
   const bool is_folder = std::find(names.begin(), names.end(), data) == names.end();
   if (is_folder) data = fs::absolute(data).lexically_normal().string();
+  if (!initial_checkpoint.empty()) initial_checkpoint = fs::absolute(initial_checkpoint).lexically_normal().string();
 }
 
 models::ViTConfig TrainConfig::training_model() const {

@@ -106,6 +106,10 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.mix.prob; }},
     ConfigOption{"mixup-switch-prob", augmentation, "probability of --cutmix where both are on", false,
                  [](Config& c) -> Value { return &c.mix.switch_prob; }},
+    ConfigOption{"initial-checkpoint", training,
+                 "start from these weights: a checkpoint, or a safetensors file of timm, Hugging Face, torchvision or "
+                 "the article's code; it decides the model",
+                 false, [](Config& c) -> Value { return &c.initial_checkpoint; }},
     ConfigOption{"recipe", training,
                  "preset to start from: article (Adam at a constant rate), or best (see docs/training.md)", false,
                  [](Config& c) -> Value { return &c.recipe; }},

@@ -39,8 +39,10 @@ data::Dataset load_data(TrainConfig& config, const std::set<std::string>& named)
   if (known) adapt(*known);
   if (!known) config.validate();  // before time is spent on decoding
   data::LoadOptions options = load_options(config);
-  set("image-size", options.image_size, 0);
-  set("channels", options.channels, 0);
+  if (config.initial_checkpoint.empty()) {
+    set("image-size", options.image_size, 0);
+    set("channels", options.channels, 0);
+  }
   data::Dataset dataset = data::load_dataset(config.data, options);
   if (!known) adapt({dataset.train.side, dataset.train.channels, dataset.classes});
   return dataset;

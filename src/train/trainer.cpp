@@ -359,6 +359,13 @@ Evaluation Trainer::evaluate() {
   return *state_->engine->evaluate(never);
 }
 
+void Trainer::begin_with(const nn::NamedTensors& parameters) {
+  Checkpoint start = checkpoint();
+  for (const auto& [name, values] : parameters) start.parameters[name] = values;
+  if (!start.average.empty()) start.average = start.parameters;
+  state_->engine->load(start);
+}
+
 void Trainer::restore(const Checkpoint& checkpoint, const std::filesystem::path& source) {
   State& state = *state_;
   require_same_model(checkpoint, state.config.model, source);

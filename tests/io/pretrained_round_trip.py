@@ -1,18 +1,21 @@
 """Weights through vitcl between real packages: python3 pretrained_round_trip.py VITCL
 
-Random models of timm, transformers and torchvision are exported by `vitcl export` to the two other dialects; the
-packages must compute the same logits from the result. Exit code 77 (skipped) where a package is missing.
+Random models of timm, transformers and torchvision are exported by `vitcl export` to each of the three dialects; the
+packages must compute the same logits from the result. vitcl itself, training on from each of the models, must begin with
+the package's logits of the same pictures. Exit code 77 (skipped) where a package is missing.
 """
+import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 try:
+    import own_logits
     import timm
     import torch
     import torchvision
     import transformers
+    from safetensors import safe_open
     from safetensors.torch import load_file, save_file
 except ImportError as error:
     print(f"skipped: {error}")
@@ -63,28 +66,48 @@ def logits(model, images):
     return getattr(result, "logits", result)
 
 
+def make_random(dialect):
+    model = make(dialect)
+    for parameter in model.parameters():  # zeros and ones would hide what is lost or exchanged
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
 def check(vitcl, source, target):
     with tempfile.TemporaryDirectory() as name:
         written, read = pathlib.Path(name, "written"), pathlib.Path(name, "read")
         written.mkdir()
         read.mkdir()
-        model = make(source)
-        for parameter in model.parameters():  # zeros and ones would hide what is lost or exchanged
-            torch.nn.init.normal_(parameter, std=0.3)
+        model = make_random(source)
         output = read / "model.safetensors"
-        subprocess.run([vitcl, "export", save(model, source, written), "--format", target, "--output", output,
-                        "--heads", str(HEADS)], check=True)
+        own_logits.run(vitcl, "export", save(model, source, written), "--format", target, "--output", output,
+                       "--heads", str(HEADS), "--quiet")
         images = torch.randn(4, 3, IMAGE, IMAGE)
         wanted, got = logits(model, images), logits(load(target, output), images)
         error = ((wanted - got).abs().max() / wanted.abs().max()).item()
         print(f"{source} to {target}: largest relative difference {error:.1e}")
-        return error < 1e-5
+        return error < own_logits.TOLERANCE
+
+
+def check_own_logits(vitcl, source):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        model = make_random(source)
+        pictures = own_logits.write_pictures(folder / "data", CLASSES, IMAGE)
+        own_logits.train(vitcl, folder / "data", folder / "run", "--initial-checkpoint", save(model, source, folder),
+                         "--heads", str(HEADS))
+        start = folder / "run" / "checkpoint-00000000.safetensors"
+        with safe_open(start, "pt") as file:
+            statistics = json.loads(file.metadata()["pixel_statistics"])
+        images = torch.from_numpy(own_logits.normalised(pictures, **statistics))
+        return own_logits.agree(source, logits(model, images), own_logits.log_probabilities(vitcl, start, pictures))
 
 
 def main():
     torch.manual_seed(0)
     dialects = ["timm", "hf", "torchvision"]
     passed = [check(sys.argv[1], source, target) for source in dialects for target in dialects]
+    passed += [check_own_logits(sys.argv[1], dialect) for dialect in dialects]
     sys.exit(0 if all(passed) else 1)
 
 

@@ -65,6 +65,7 @@ struct TrainConfig {
   ops::AugmentOptions augmentation;  ///< how training changes its images
   MixOptions mix;
 
+  std::string initial_checkpoint;  ///< a file of weights to start from; empty: they are drawn
   std::string recipe = "article";
   size_t epochs = 25;
   size_t batch_size = 100;
@@ -107,7 +108,7 @@ struct TrainConfig {
   void validate() const;
   /// The images from which a step makes its gradient.
   size_t step_images() const { return batch_size * grad_accum_steps; }
-  /// Makes the data's folders mean the same from any working directory.
+  /// Makes the data's folders and the initial weights mean the same from any working directory.
   void make_paths_absolute();
   /// The model as training runs it: with a mask input where this configuration masks patches.
   models::ViTConfig training_model() const;

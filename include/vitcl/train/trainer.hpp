@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vitcl/data/dataset.hpp"
+#include "vitcl/io/pretrained.hpp"
 #include "vitcl/nn/plan.hpp"
 #include "vitcl/train/checkpoint.hpp"
 #include "vitcl/train/config.hpp"
@@ -56,8 +57,14 @@ void require_fitting(const models::ViTConfig& model, const data::Dataset& datase
 data::Dataset load_data(const TrainConfig& config);
 
 /// The same for a new run, whose model takes its image size, channels and classes from the data, unless the options
-/// image-size, channels and classes are among the `named`. Validates the configuration.
+/// image-size, channels and classes are among the `named`. Pictures in a folder are read in the size and the channels
+/// that initial weights are for. Validates the configuration.
 data::Dataset load_data(TrainConfig& config, const std::set<std::string>& named);
+
+/// Reads the file that config.initial_checkpoint names and makes its model the configuration's, but for the image size,
+/// the channels and the classes where these are among the `named` options. Throws UsageError where another of them
+/// contradicts the file, StorageError where it can't be read.
+io::Pretrained read_initial_weights(TrainConfig& config, const std::set<std::string>& named);
 
 /// Trains one ViT on one device, or data-parallel on several. The constructor allocates and compiles everything; from
 /// then on memory is flat. Same configuration, data, device and driver: same bits, also where the run was interrupted
@@ -86,6 +93,9 @@ class Trainer {
   /// The plan of a full batch, which knows the memory that a step takes.
   const nn::Plan& plan() const;
 
+  /// Begins with these parameters instead of those drawn; what is missing among them stays as it was drawn. Throws
+  /// StorageError where one is unknown or of the wrong size.
+  void begin_with(const nn::NamedTensors& parameters);
   /// Goes on from a checkpoint. `source` names it in errors: StorageError where it is of another model, seed or batch
   /// size, DataError where the data is not what it was trained on.
   void restore(const Checkpoint& checkpoint, const std::filesystem::path& source);
