@@ -69,13 +69,6 @@ inline void add_weighted_row(float* y, float weight, const __local float* row) {
   for (int d = 0; d < HEAD_DIM; ++d) y[d] = vitcl_fma(weight, row[d], y[d]);
 }
 
-// See common/dropout.h.
-typedef struct {
-  const __global int* draws;
-  uint use, threshold;
-  float kept;
-} Dropout;
-
 // What the probability with which a query looks at a key is multiplied by; row = head * tokens + query. Of a query's
 // keys four share a random block.
 inline float factor(Dropout d, int image, int row, int key, int tokens) {

@@ -8,9 +8,11 @@
 //   HEAD_DIM  D
 //   ROW_TILE  rows of the streaming side whose products with the lanes are in registers at once
 //   MASKED    1 where `mask` is read, else 0
-#if !defined(LANES) || !defined(HEAD_DIM) || !defined(ROW_TILE) || !defined(MASKED)
-#error "attention_lanes.cl: LANES, HEAD_DIM, ROW_TILE and MASKED must be defined"
+//   DROPOUT   1 where probabilities are dropped, else 0
+#if !defined(LANES) || !defined(HEAD_DIM) || !defined(ROW_TILE) || !defined(MASKED) || !defined(DROPOUT)
+#error "attention_lanes.cl: LANES, HEAD_DIM, ROW_TILE, MASKED and DROPOUT must be defined"
 #endif
+#include "common/dropout_lanes.h"
 #include "common/lanes.h"
 
 #define LOG2_E 1.44269504f
@@ -102,9 +104,11 @@ inline void clear_columns(floatL* x) {
 
 // The lanes are queries.
 VITCL_LANES_KERNEL void attention_forward(const __global float* qkv, const __global uchar* mask, __global float* out,
-                                          __global float* logsumexp, float scale, int tokens, int heads, int leading) {
-  floatL q[HEAD_DIM], o[HEAD_DIM], s[ROW_BLOCK];
+                                          __global float* logsumexp, float scale, int tokens, int heads, int leading,
+                                          const __global int* draws, uint use, uint threshold, float kept) {
+  floatL q[HEAD_DIM], o[HEAD_DIM], s[ROW_BLOCK], factor[ROW_BLOCK];
   ulong row[LANES];
+  const Dropout dropout = {draws, use, threshold, kept};
   const Lanes lanes = lanes_of_item(tokens, heads);
   const int dim = heads * HEAD_DIM, stride = 3 * dim;
   const __global float* query = qkv + (ulong)lanes.image * tokens * stride + lanes.head * HEAD_DIM;
@@ -125,9 +129,11 @@ VITCL_LANES_KERNEL void attention_forward(const __global float* qkv, const __glo
     const floatL shrink = exp2_lanes(largest - block_largest);
     largest = block_largest;
     sum *= shrink;
+    if (DROPOUT) factors_of_keys(factor, dropout, lanes.image, lanes.head * tokens + lanes.first, begin, keys, tokens);
     for (int j = 0; j < keys; ++j) {
       s[j] = exp2_lanes(s[j] - largest);
       sum += s[j];
+      if (DROPOUT) s[j] *= factor[j];
     }
     if (begin > 0) scale_columns(o, shrink);
     add_weighted_rows(o, s, key + dim, stride, keys);
@@ -165,9 +171,11 @@ VITCL_LANES_KERNEL void attention_backward_query(const __global float* dout, con
                                                  const __global float* out, const __global float* logsumexp,
                                                  const __global uchar* mask, __global float* dqkv,
                                                  __global float* delta_out, float scale, int tokens, int heads,
-                                                 int leading, int accumulate) {
-  floatL q[HEAD_DIM], g[HEAD_DIM], dq[HEAD_DIM], s[ROW_BLOCK], ds[ROW_BLOCK];
+                                                 int leading, int accumulate, const __global int* draws, uint use,
+                                                 uint threshold, float kept) {
+  floatL q[HEAD_DIM], g[HEAD_DIM], dq[HEAD_DIM], s[ROW_BLOCK], ds[ROW_BLOCK], factor[ROW_BLOCK];
   ulong row[LANES];
+  const Dropout dropout = {draws, use, threshold, kept};
   const Lanes lanes = lanes_of_item(tokens, heads);
   const int dim = heads * HEAD_DIM, stride = 3 * dim;
   const ulong query_start = (ulong)lanes.image * tokens * stride + lanes.head * HEAD_DIM;
@@ -185,9 +193,11 @@ VITCL_LANES_KERNEL void attention_backward_query(const __global float* dout, con
     const __global float* key = qkv + query_start + dim + (ulong)begin * stride;
     dot_rows(s, q, key, stride, keys);
     dot_rows(ds, g, key + dim, stride, keys);
+    if (DROPOUT) factors_of_keys(factor, dropout, lanes.image, lanes.head * tokens + lanes.first, begin, keys, tokens);
     for (int j = 0; j < keys; ++j) {
       const bool hidden = MASKED && !visible(mask, lanes.image, begin + j, tokens, leading);
       const floatL p = exp2_lanes(vitcl_fma(s[j], (floatL)(scale * LOG2_E), -lse));
+      if (DROPOUT) ds[j] *= factor[j];
       ds[j] = hidden ? (floatL)(0.0f) : p * (ds[j] - delta);
     }
     add_weighted_rows(dq, ds, key, stride, keys);
@@ -203,6 +213,7 @@ typedef struct {
   __global float* dqkv;
   float scale;
   int tokens, heads, leading, accumulate;
+  Dropout dropout;
 } Backward;
 
 #if HEAD_DIM % 8 == 0
@@ -250,7 +261,7 @@ inline void add_weighted_lanes(__global float* y, const floatL* w, const __globa
 // The lanes are keys: their dk and dv, and where `with_dq` is set what they add to the dq of every query. Between
 // blocks of keys the sum lies in dqkv; the last block scales it.
 inline void backward_keys(Backward b, Lanes lanes, bool with_dq) {
-  floatL k[HEAD_DIM], v[HEAD_DIM], dk[HEAD_DIM], dv[HEAD_DIM], s[ROW_BLOCK], ds[ROW_BLOCK];
+  floatL k[HEAD_DIM], v[HEAD_DIM], dk[HEAD_DIM], dv[HEAD_DIM], s[ROW_BLOCK], ds[ROW_BLOCK], factor[ROW_BLOCK];
   ulong row[LANES];
   const int dim = b.heads * HEAD_DIM, stride = 3 * dim;
   const ulong query_start = (ulong)lanes.image * b.tokens * stride + lanes.head * HEAD_DIM;
@@ -267,11 +278,17 @@ inline void backward_keys(Backward b, Lanes lanes, bool with_dq) {
     const ulong statistics = (ulong)lanes.pair * b.tokens + begin;
     dot_rows(s, k, b.qkv + query, stride, queries);
     dot_rows(ds, v, g, dim, queries);
+    if (DROPOUT) {
+      const int first_row = lanes.head * b.tokens + begin;
+      factors_of_queries(factor, b.dropout, lanes.image, first_row, lanes.first, queries, b.tokens);
+    }
     for (int i = 0; i < queries; ++i) {
       const bool hidden = MASKED && !visible(b.mask, lanes.image, begin + i, b.tokens, b.leading);
       const floatL shift = bias - (floatL)(b.logsumexp[statistics + i] * LOG2_E);
       s[i] = hidden ? (floatL)(0.0f) : exp2_lanes(vitcl_fma(s[i], (floatL)(b.scale * LOG2_E), shift));
+      if (DROPOUT) ds[i] *= factor[i];
       ds[i] = s[i] * (ds[i] - b.delta[statistics + i]);
+      if (DROPOUT) s[i] *= factor[i];
     }
     add_weighted_rows(dv, s, g, dim, queries);
     add_weighted_rows(dk, ds, b.qkv + query, stride, queries);
@@ -292,8 +309,10 @@ inline void backward_keys(Backward b, Lanes lanes, bool with_dq) {
 VITCL_LANES_KERNEL void attention_backward_key(const __global float* dout, const __global float* qkv,
                                                const __global float* logsumexp, const __global float* delta,
                                                const __global uchar* mask, __global float* dqkv, float scale,
-                                               int tokens, int heads, int leading, int accumulate) {
-  const Backward b = {dout, qkv, logsumexp, delta, mask, dqkv, scale, tokens, heads, leading, accumulate};
+                                               int tokens, int heads, int leading, int accumulate,
+                                               const __global int* draws, uint use, uint threshold, float kept) {
+  const Backward b = {dout,  qkv,    logsumexp, delta,   mask,       dqkv,
+                      scale, tokens, heads,     leading, accumulate, {draws, use, threshold, kept}};
   backward_keys(b, lanes_of_item(tokens, heads), false);
 }
 
@@ -302,8 +321,10 @@ VITCL_LANES_KERNEL void attention_backward_key(const __global float* dout, const
 VITCL_LANES_KERNEL void attention_backward_head(const __global float* dout, const __global float* qkv,
                                                 const __global float* out, const __global float* logsumexp,
                                                 const __global uchar* mask, __global float* dqkv, __global float* delta,
-                                                float scale, int tokens, int heads, int leading) {
-  const Backward b = {dout, qkv, logsumexp, delta, mask, dqkv, scale, tokens, heads, leading, 0};
+                                                float scale, int tokens, int heads, int leading,
+                                                const __global int* draws, uint use, uint threshold, float kept) {
+  const Backward b = {dout,  qkv,    logsumexp, delta,   mask, dqkv,
+                      scale, tokens, heads,     leading, 0,    {draws, use, threshold, kept}};
   const int pair = (int)get_global_id(0);
   Lanes lanes = {pair / heads, pair % heads, pair, 0, 0};
   floatL g[HEAD_DIM], o[HEAD_DIM];

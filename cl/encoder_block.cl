@@ -16,11 +16,13 @@
 //   LANES          8 or 16
 //   HEAD_DIM       D
 //   MAX_TOKENS     room for tokens in private memory
-//   MASKED         1 where `mask` is read, else 0
+//   OMITS          what attention leaves out: 1 what `mask` hides, 2 dropped probabilities, 3 both, 0 nothing
 #if !defined(ROWS) || !defined(VECTORS) || !defined(LANES) || !defined(HEAD_DIM) || !defined(MAX_TOKENS) || \
-    !defined(MASKED)
-#error "encoder_block.cl: ROWS, VECTORS, LANES, HEAD_DIM, MAX_TOKENS and MASKED must be defined"
+    !defined(OMITS)
+#error "encoder_block.cl: ROWS, VECTORS, LANES, HEAD_DIM, MAX_TOKENS and OMITS must be defined"
 #endif
+#define MASKED (OMITS & 1)
+#define DROPOUT (OMITS >> 1)
 #include "common/activation.h"
 #include "common/dropout.h"
 #include "common/encoder_block.h"
@@ -103,18 +105,14 @@ static inline void drop_branch(const Block* b, const __global int* draws, uint u
   }
 }
 
-static inline Heads heads_of(const Block* b, int images) {
-  const Heads h = {0, images * b->heads, b->heads, b->tokens, b->queries, b->leading, b->scale};
+static inline Heads heads_of(const Block* b, const __global int* draws, int images) {
+  const Dropout dropout = {draws, b->dropout.use, b->dropout.threshold, b->dropout.kept};
+  const Heads h = {0, images * b->heads, b->heads, b->tokens, b->queries, b->leading, b->scale, dropout};
   return h;
 }
 
 static inline const __global uchar* mask_of(const Block* b, const __global uchar* mask, int image) {
   return mask + (size_t)image * (b->tokens - b->leading);
-}
-
-// The images' draws; null where no path is dropped.
-static inline const __global int* draws_of(const Block* b, const __global int* draws, int image) {
-  return b->threshold == 0 ? 0 : draws + 4 * image;
 }
 
 // The block for some images. normal: (images, tokens, dim) of scratch.
@@ -123,21 +121,22 @@ static inline void forward_group(const Block* b, const __global float** w, const
                                  __global float* normal, __global float* y, int images) {
   const int dim = b->dim, mlp_dim = b->mlp_dim, stride = b->tokens / b->queries;
   const int rows = images * b->tokens, live = images * b->queries;
+  const bool drops = b->threshold != 0;
   layer_norm_rows(x, w[NORM1_WEIGHT], w[NORM1_BIAS], b->epsilon, normal, s->mean1, s->rstd1, rows, dim);
   linear(normal, stride * dim, w[QKV_WEIGHT], w[QKV_BIAS], 0, 0, s->qkv, stride * 3 * dim, live, dim, dim);
   linear(normal, dim, w[QKV_WEIGHT] + dim * dim, w[QKV_BIAS] ? w[QKV_BIAS] + dim : 0, 0, 0, s->qkv + dim, 3 * dim, rows,
          dim, 2 * dim);
-  Heads h = heads_of(b, images);
+  Heads h = heads_of(b, draws, images);
   for (; h.first < h.last; h.first += LANES) attend(&h, s->qkv, mask, s->attended, s->logsumexp);
-  linear(s->attended, dim, w[PROJECTION_WEIGHT], w[PROJECTION_BIAS], draws ? 0 : x, stride * dim, s->residual, dim,
+  linear(s->attended, dim, w[PROJECTION_WEIGHT], w[PROJECTION_BIAS], drops ? 0 : x, stride * dim, s->residual, dim,
          live, dim, dim);
-  if (draws) drop_branch(b, draws, b->attention_use, s->residual, x, stride * dim, s->residual, images);
+  if (drops) drop_branch(b, draws, b->attention_use, s->residual, x, stride * dim, s->residual, images);
   layer_norm_rows(s->residual, w[NORM2_WEIGHT], w[NORM2_BIAS], b->epsilon, normal, s->mean2, s->rstd2, live, dim);
   __global float* inside = s->slope ? s->slope : s->gelu;
   linear(normal, dim, w[UP_WEIGHT], w[UP_BIAS], 0, 0, inside, mlp_dim, live, dim, mlp_dim);
   gelu_elements(inside, s->gelu, s->slope, live * mlp_dim);
-  linear(s->gelu, mlp_dim, w[DOWN_WEIGHT], w[DOWN_BIAS], draws ? 0 : s->residual, dim, y, dim, live, mlp_dim, dim);
-  if (draws) drop_branch(b, draws, b->mlp_use, y, s->residual, dim, y, images);
+  linear(s->gelu, mlp_dim, w[DOWN_WEIGHT], w[DOWN_BIAS], drops ? 0 : s->residual, dim, y, dim, live, mlp_dim, dim);
+  if (drops) drop_branch(b, draws, b->mlp_use, y, s->residual, dim, y, images);
 }
 
 // Global size: work-items, each with its share of the images and `scratch` floats of the workspace, in which it keeps
@@ -150,10 +149,12 @@ VITCL_LANES_KERNEL void encoder_block_forward(
     const __global float* down_bias, const __global uchar* mask, __global float* y, __global float* saved,
     __global float* workspace, int batch, int tokens, int queries, int heads, int mlp_dim, int leading, float scale,
     float epsilon, int has_qkv_bias, int group, const __global int* draws, uint attention_use, uint mlp_use,
-    uint threshold, float kept, int scratch, int saves) {
+    uint threshold, float kept, uint probabilities_use, uint probabilities_threshold, float probabilities_kept,
+    int scratch, int saves) {
   const int dim = heads * HEAD_DIM;
+  const Dropout dropout = {draws, probabilities_use, probabilities_threshold, probabilities_kept};
   const Block b = {tokens,  queries,      dim,           heads,   mlp_dim,   leading, scale,
-                   epsilon, has_qkv_bias, attention_use, mlp_use, threshold, kept};
+                   epsilon, has_qkv_bias, attention_use, mlp_use, threshold, kept,    dropout};
   const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
                                          projection_weight, projection_bias, norm2_weight, norm2_bias,
                                          up_weight,         up_bias,         down_weight,  down_bias};
@@ -163,8 +164,8 @@ VITCL_LANES_KERNEL void encoder_block_forward(
   for (int image = share.first; image < share.last; image += group) {
     Saved s = saves ? saved_of(&b, saved, batch, image) : saved_of(&b, normal + group * tokens * dim, group, 0);
     if (!saves) s.slope = 0;
-    forward_group(&b, w, x + (size_t)image * tokens * dim, mask_of(&b, mask, image), draws_of(&b, draws, image), &s,
-                  normal, y + (size_t)image * queries * dim, min(group, share.last - image));
+    forward_group(&b, w, x + (size_t)image * tokens * dim, mask_of(&b, mask, image), draws + 4 * image, &s, normal,
+                  y + (size_t)image * queries * dim, min(group, share.last - image));
   }
 }
 
@@ -175,11 +176,12 @@ static inline void backward_group(const Block* b, const __global float** w, cons
                                   __global float* dx, int accumulate_dx, int images) {
   const int dim = b->dim, mlp_dim = b->mlp_dim, stride = b->tokens / b->queries;
   const int rows = images * b->tokens, live = images * b->queries;
+  const bool drops = b->threshold != 0;
 
   // The MLP: t->wide is the gradient of its inside, t->dnormal of its normalised input, t->dresidual of r; `branch`
   // that of what is added to the residual stream.
-  const __global float* branch = draws ? t->dnormal : dy;
-  if (draws) drop_branch(b, draws, b->mlp_use, dy, 0, 0, t->dnormal, images);
+  const __global float* branch = drops ? t->dnormal : dy;
+  if (drops) drop_branch(b, draws, b->mlp_use, dy, 0, 0, t->dnormal, images);
   linear_backward_weights(branch, dim, s->gelu, mlp_dim, g[DOWN_WEIGHT], g[DOWN_BIAS], accumulate, live, mlp_dim, dim);
   linear_backward(branch, dim, w[DOWN_WEIGHT], t->wide, mlp_dim, 0, live, mlp_dim, dim);
   multiply_in_place(t->wide, s->slope, live * mlp_dim);
@@ -192,12 +194,12 @@ static inline void backward_group(const Block* b, const __global float** w, cons
   add_rows(t->dresidual, 1, dy, live, dim);
 
   // Attention: t->dnormal is the gradient of its output, t->wide of queries, keys and values.
-  branch = draws ? t->normal : t->dresidual;
-  if (draws) drop_branch(b, draws, b->attention_use, t->dresidual, 0, 0, t->normal, images);
+  branch = drops ? t->normal : t->dresidual;
+  if (drops) drop_branch(b, draws, b->attention_use, t->dresidual, 0, 0, t->normal, images);
   linear_backward_weights(branch, dim, s->attended, dim, g[PROJECTION_WEIGHT], g[PROJECTION_BIAS], accumulate, live,
                           dim, dim);
   linear_backward(branch, dim, w[PROJECTION_WEIGHT], t->dnormal, dim, 0, live, dim, dim);
-  Heads h = heads_of(b, images);
+  Heads h = heads_of(b, draws, images);
   for (; h.first < h.last; h.first += LANES) {
     attend_backward(&h, t->dnormal, s->qkv, s->attended, s->logsumexp, mask, t->wide, 0);
   }
@@ -228,10 +230,12 @@ VITCL_LANES_KERNEL void encoder_block_backward(
     __global float* dup_weight, __global float* dup_bias, __global float* ddown_weight, __global float* ddown_bias,
     __global float* slices, __global float* workspace, int batch, int tokens, int queries, int heads, int mlp_dim,
     int leading, float scale, float epsilon, int has_qkv_bias, int group, const __global int* draws, uint attention_use,
-    uint mlp_use, uint threshold, float kept, int has_dx, int accumulate, int accumulate_parameters) {
+    uint mlp_use, uint threshold, float kept, uint probabilities_use, uint probabilities_threshold,
+    float probabilities_kept, int has_dx, int accumulate, int accumulate_parameters) {
   const int dim = heads * HEAD_DIM;
+  const Dropout dropout = {draws, probabilities_use, probabilities_threshold, probabilities_kept};
   const Block b = {tokens,  queries,      dim,           heads,   mlp_dim,   leading, scale,
-                   epsilon, has_qkv_bias, attention_use, mlp_use, threshold, kept};
+                   epsilon, has_qkv_bias, attention_use, mlp_use, threshold, kept,    dropout};
   const __global float* w[PARAMETERS] = {norm1_weight,      norm1_bias,      qkv_weight,   has_qkv_bias ? qkv_bias : 0,
                                          projection_weight, projection_bias, norm2_weight, norm2_bias,
                                          up_weight,         up_bias,         down_weight,  down_bias};
@@ -245,7 +249,7 @@ VITCL_LANES_KERNEL void encoder_block_backward(
   for (int image = share.first; image < share.last; image += group) {
     const Saved s = saved_of(&b, saved, batch, image);
     backward_group(&b, w, dy + (size_t)image * queries * dim, x + (size_t)image * tokens * dim,
-                   mask_of(&b, mask, image), draws_of(&b, draws, image), &s, &t, g,
+                   mask_of(&b, mask, image), draws + 4 * image, &s, &t, g,
                    image > share.first || (first_slice && accumulate_parameters),
                    has_dx ? dx + (size_t)image * tokens * dim : 0, accumulate, min(group, share.last - image));
   }
@@ -264,7 +268,7 @@ VITCL_LANES_KERNEL void encoder_block_sum_gradients(__global float* slices, __gl
   __global float* targets[PARAMETERS] = {dnorm1_weight,      dnorm1_bias,      dqkv_weight,   dqkv_bias,
                                          dprojection_weight, dprojection_bias, dnorm2_weight, dnorm2_bias,
                                          dup_weight,         dup_bias,         ddown_weight,  ddown_bias};
-  const Block b = {0, 0, heads * HEAD_DIM, heads, mlp_dim, 0, 0.0f, 0.0f, has_qkv_bias, 0, 0, 0, 0.0f};
+  const Block b = {0, 0, heads * HEAD_DIM, heads, mlp_dim, 0, 0.0f, 0.0f, has_qkv_bias, 0, 0, 0, 0.0f, {0, 0, 0, 0.0f}};
   const int parameter = (int)get_global_id(1), size = parameter_size(&b, parameter);
   __global float *first[PARAMETERS], *second[PARAMETERS];
   gradients_of(&b, slices, 0, first);

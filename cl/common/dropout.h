@@ -9,6 +9,12 @@
 // The counter's fourth word is this + `use`, which tells a model's dropouts from one another, and from other draws.
 #define DROPOUT_USE 0x44524F50u
 
+typedef struct {
+  const __global int* draws;  // (images, 4)
+  uint use, threshold;
+  float kept;
+} Dropout;
+
 // Four random words for a sample.
 static inline uint4 vitcl_draw(const __global int* draw, uint block, uint use) {
   return vitcl_philox4x32((uint4)(block, (uint)draw[2], (uint)draw[3], DROPOUT_USE + use),

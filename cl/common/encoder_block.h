@@ -2,6 +2,8 @@
 #ifndef VITCL_COMMON_ENCODER_BLOCK_H
 #define VITCL_COMMON_ENCODER_BLOCK_H
 
+#include "common/dropout.h"
+
 typedef struct {
   int tokens, queries, dim, heads, mlp_dim;
   int leading;  // tokens that no mask hides
@@ -9,6 +11,7 @@ typedef struct {
   int has_qkv_bias;
   uint attention_use, mlp_use, threshold;  // of stochastic depth, see common/dropout.h; threshold 0: none
   float kept;
+  Dropout dropout;  // of attention's probabilities; its draws are those of the first image
 } Block;
 
 // The parameters, in the order in which a slice holds their gradients. Weights are (out, in), row-major.

@@ -6,9 +6,11 @@
 //   HEAD_DIM    D
 //   MAX_TOKENS  room for tokens in private memory
 //   MASKED      1 where `mask` is read, else 0
+//   DROPOUT     1 where probabilities are dropped, else 0
 #ifndef VITCL_COMMON_HEAD_LANES_H
 #define VITCL_COMMON_HEAD_LANES_H
 
+#include "common/dropout_lanes.h"
 #include "common/lanes.h"
 
 #define LOG2_E 1.44269504f
@@ -22,6 +24,7 @@ typedef struct {
   int queries;  // the first so many tokens have queries: outputs and log-sum-exps exist for these alone
   int leading;  // tokens that no mask hides
   float scale;
+  Dropout dropout;
 } Heads;
 
 // Where the lanes' heads start: in a tensor whose images are `image_stride` apart.
@@ -44,6 +47,30 @@ inline void load_bias(floatL* bias, const __global uchar* mask, const Heads* h) 
   }
 }
 
+inline LaneDraws draws_of_heads(const Heads* h) {
+  LaneDraws lanes;
+  for (int l = 0; l < LANES; ++l) {
+    const int head = min(h->first + l, h->last - 1);
+    set_lane(&lanes, l, h->dropout.draws + 4 * (head / h->heads),
+             (uint)(head % h->heads * h->tokens) * blocks_of_row(h->tokens));
+  }
+  return lanes;
+}
+
+// factor[j] is for key j and the lanes' query i.
+inline void factors_of_query(floatL* factor, const Heads* h, const LaneDraws* lanes, int i) {
+  const uint blocks = blocks_of_row(h->tokens);
+  for (uint b = 0; b < blocks; ++b) draw_factors(factor + 4 * b, lanes, (uint)i * blocks + b, h->dropout);
+}
+
+inline void load_keys_and_values(floatL* k, floatL* v, const Heads* h, const __global float* qkv, const ulong* row) {
+  const int dim = h->heads * HEAD_DIM;
+  for (int t = 0; t < h->tokens; ++t) {
+    gather_rows(k + t * HEAD_DIM, qkv + (ulong)(3 * t + 1) * dim, row, HEAD_DIM);
+    gather_rows(v + t * HEAD_DIM, qkv + (ulong)(3 * t + 2) * dim, row, HEAD_DIM);
+  }
+}
+
 inline floatL dot_lanes(const floatL* a, const floatL* b) {
   floatL sum = a[0] * b[0];
 #pragma unroll
@@ -55,18 +82,17 @@ inline floatL dot_lanes(const floatL* a, const floatL* b) {
 inline void attend(const Heads* h, const __global float* qkv, const __global uchar* mask, __global float* out,
                    __global float* logsumexp) {
   floatL k[MAX_TOKENS * HEAD_DIM], v[MAX_TOKENS * HEAD_DIM], p[MAX_TOKENS], bias[MAX_TOKENS], lse[MAX_TOKENS];
-  floatL q[HEAD_DIM], o[HEAD_DIM];
+  floatL q[HEAD_DIM], o[HEAD_DIM], factor[MAX_TOKENS];
+  LaneDraws draws;
   ulong in_row[LANES], out_row[LANES], lse_row[LANES];
   const int tokens = h->tokens, queries = h->queries, dim = h->heads * HEAD_DIM, rows = min(LANES, h->last - h->first);
   const float scale = h->scale;
   head_rows(in_row, h, (ulong)tokens * 3 * dim, HEAD_DIM);
   head_rows(out_row, h, (ulong)queries * dim, HEAD_DIM);
   head_rows(lse_row, h, (ulong)queries * h->heads, queries);
-  for (int t = 0; t < tokens; ++t) {
-    gather_rows(k + t * HEAD_DIM, qkv + (ulong)(3 * t + 1) * dim, in_row, HEAD_DIM);
-    gather_rows(v + t * HEAD_DIM, qkv + (ulong)(3 * t + 2) * dim, in_row, HEAD_DIM);
-  }
+  load_keys_and_values(k, v, h, qkv, in_row);
   if (MASKED) load_bias(bias, mask, h);
+  if (DROPOUT) draws = draws_of_heads(h);
   for (int i = 0; i < queries; ++i) {
     gather_rows(q, qkv + (ulong)(3 * i) * dim, in_row, HEAD_DIM);
 #pragma unroll
@@ -82,13 +108,16 @@ inline void attend(const Heads* h, const __global float* qkv, const __global uch
       p[j] = exp2_lanes(p[j] - largest);
       sum += p[j];
     }
+    if (DROPOUT) factors_of_query(factor, h, &draws, i);
     floatL norm = 1.0f / sum;
     lse[i] = (largest + log2_lanes(sum)) * LN_2;
 #pragma unroll
     for (int d = 0; d < HEAD_DIM; ++d) o[d] = (floatL)(0.0f);
-    for (int j = 0; j < tokens; ++j)
+    for (int j = 0; j < tokens; ++j) {
+      const floatL weight = DROPOUT ? p[j] * factor[j] : p[j];
 #pragma unroll
-      for (int d = 0; d < HEAD_DIM; ++d) o[d] = vitcl_fma(p[j], v[j * HEAD_DIM + d], o[d]);
+      for (int d = 0; d < HEAD_DIM; ++d) o[d] = vitcl_fma(weight, v[j * HEAD_DIM + d], o[d]);
+    }
 #pragma unroll
     for (int d = 0; d < HEAD_DIM; ++d) o[d] = MASKED ? (bias[i] < 0.0f ? (floatL)(0.0f) : o[d] * norm) : o[d] * norm;
     if (MASKED) lse[i] = bias[i] < 0.0f ? (floatL)(0.0f) : lse[i];
@@ -103,20 +132,19 @@ inline void attend_backward(const Heads* h, const __global float* dout, const __
                             __global float* dqkv, int accumulate) {
   floatL k[MAX_TOKENS * HEAD_DIM], v[MAX_TOKENS * HEAD_DIM], dk[MAX_TOKENS * HEAD_DIM], dv[MAX_TOKENS * HEAD_DIM];
   floatL p[MAX_TOKENS], bias[MAX_TOKENS], lse[MAX_TOKENS];
-  floatL q[HEAD_DIM], o[HEAD_DIM], dq[HEAD_DIM], g[HEAD_DIM];
+  floatL q[HEAD_DIM], o[HEAD_DIM], dq[HEAD_DIM], g[HEAD_DIM], factor[MAX_TOKENS];
+  LaneDraws draws;
   ulong in_row[LANES], out_row[LANES], lse_row[LANES];
   const int tokens = h->tokens, queries = h->queries, dim = h->heads * HEAD_DIM, rows = min(LANES, h->last - h->first);
   const float scale = h->scale;
   head_rows(in_row, h, (ulong)tokens * 3 * dim, HEAD_DIM);
   head_rows(out_row, h, (ulong)queries * dim, HEAD_DIM);
   head_rows(lse_row, h, (ulong)queries * h->heads, queries);
-  for (int t = 0; t < tokens; ++t) {
-    gather_rows(k + t * HEAD_DIM, qkv + (ulong)(3 * t + 1) * dim, in_row, HEAD_DIM);
-    gather_rows(v + t * HEAD_DIM, qkv + (ulong)(3 * t + 2) * dim, in_row, HEAD_DIM);
-  }
+  load_keys_and_values(k, v, h, qkv, in_row);
   for (int c = 0; c < tokens * HEAD_DIM; ++c) dk[c] = dv[c] = (floatL)(0.0f);
   gather_rows(lse, logsumexp, lse_row, queries);
   if (MASKED) load_bias(bias, mask, h);
+  if (DROPOUT) draws = draws_of_heads(h);
   for (int i = 0; i < queries; ++i) {
     gather_rows(q, qkv + (ulong)(3 * i) * dim, in_row, HEAD_DIM);
     gather_rows(o, out + (ulong)i * dim, out_row, HEAD_DIM);
@@ -134,10 +162,13 @@ inline void attend_backward(const Heads* h, const __global float* dout, const __
       if (MASKED) s += bias[j];
       p[j] = exp2_lanes(s);
     }
+    if (DROPOUT) factors_of_query(factor, h, &draws, i);
     for (int j = 0; j < tokens; ++j) {
+      const floatL weight = DROPOUT ? p[j] * factor[j] : p[j];
 #pragma unroll
-      for (int d = 0; d < HEAD_DIM; ++d) dv[j * HEAD_DIM + d] = vitcl_fma(p[j], g[d], dv[j * HEAD_DIM + d]);
-      p[j] *= dot_lanes(g, v + j * HEAD_DIM) - delta;
+      for (int d = 0; d < HEAD_DIM; ++d) dv[j * HEAD_DIM + d] = vitcl_fma(weight, g[d], dv[j * HEAD_DIM + d]);
+      const floatL dp = dot_lanes(g, v + j * HEAD_DIM);
+      p[j] *= (DROPOUT ? dp * factor[j] : dp) - delta;
     }
     for (int j = 0; j < tokens; ++j) {
 #pragma unroll

@@ -3,10 +3,10 @@
 #define VITCL_COMMON_RANDOM_H
 
 // The ten rounds of Philox4x32-10 (Salmon et al., SC 2011) on the counter's words a, b, c and d of a block, or of as
-// many blocks as uintN has lanes.
+// many blocks as uintN has lanes; the words of the key are of type uint or uintN.
 #define VITCL_PHILOX_ROUNDS(uintN, a, b, c, d, key_low, key_high)                                   \
   do {                                                                                              \
-    uint key0 = (key_low), key1 = (key_high);                                                       \
+    uintN key0 = (uintN)(key_low), key1 = (uintN)(key_high);                                        \
     for (int round = 0; round < 10; ++round) {                                                      \
       const uintN high0 = mul_hi((uintN)(0xD2511F53u), a), high1 = mul_hi((uintN)(0xCD9E8D57u), c); \
       const uintN low0 = 0xD2511F53u * a, low1 = 0xCD9E8D57u * c;                                   \

@@ -18,7 +18,7 @@ ops::EncoderBlockShape EncoderBlock::shape(const Shape& x) const {
 }
 
 LayerPlan EncoderBlock::plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const {
-  const size_t least = config_.drop_path > 0 ? 2 : 1;
+  const size_t least = drops() ? 2 : 1;
   if (inputs.size() < least || inputs.size() > least + 1 || inputs[0].rank() != 3 ||
       inputs[0][2] % config_.heads != 0) {
     throw ShapeError(
@@ -55,9 +55,9 @@ std::shared_ptr<const Layer> EncoderBlock::in_parts(size_t parts) const {
 
 // The mask is optional, draws come last.
 ops::EncoderBlockOptions EncoderBlock::options(const std::vector<Tensor>& inputs) const {
-  const bool drops = config_.drop_path > 0, masked = inputs.size() > (drops ? 2U : 1U);
-  return {config_.scale,         config_.epsilon, masked ? &inputs[1] : nullptr,   config_.drop_path,
-          config_.attention_use, config_.mlp_use, drops ? &inputs.back() : nullptr};
+  const bool masked = inputs.size() > (drops() ? 2U : 1U);
+  return {config_.scale,   config_.epsilon, masked ? &inputs[1] : nullptr,     config_.drop_path, config_.attention_use,
+          config_.mlp_use, config_.dropout, drops() ? &inputs.back() : nullptr};
 }
 
 ops::BlockTensors EncoderBlock::tensors(const std::vector<Tensor>& parameters) const {

@@ -11,7 +11,8 @@ namespace vitcl::nn {
 
 /// What a graph's LayerNorm - Linear - Attention - Linear - Add - LayerNorm - Linear - GELU - Linear - Add is fused
 /// into: (B, T, dim) -> (B, T, dim), or (B, dim) where the first row alone is read. With a DropPath before both
-/// sums or none. An optional second input is attention's mask; where paths are dropped, the last input is "draws".
+/// sums or none. An optional second input is attention's mask; where paths or probabilities are dropped, the last
+/// input is "draws".
 class EncoderBlock final : public Layer {
  public:
   struct Config {
@@ -24,6 +25,7 @@ class EncoderBlock final : public Layer {
     size_t parts = 0;  ///< see ops::EncoderBlockShape
     float drop_path = 0;
     uint32_t attention_use = 0, mlp_use = 0;  ///< see ops::EncoderBlockOptions
+    ops::DropoutOptions dropout = {};         ///< of attention's probabilities
   };
   explicit EncoderBlock(Config config) : config_(std::move(config)) {}
   std::string kind() const override { return "EncoderBlock"; }
@@ -37,6 +39,7 @@ class EncoderBlock final : public Layer {
   ops::EncoderBlockShape shape(const Shape& x) const;
 
  private:
+  bool drops() const { return config_.drop_path > 0 || config_.dropout.rate > 0; }
   ops::EncoderBlockOptions options(const std::vector<Tensor>& inputs) const;
   ops::BlockTensors tensors(const std::vector<Tensor>& parameters) const;
   Config config_;

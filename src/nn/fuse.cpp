@@ -61,6 +61,7 @@ class Rewriter {
 struct Block {
   size_t x, norm1, qkv, attention, projection, residual, norm2, up, gelu, down, end;
   std::optional<size_t> attention_path, mlp_path;  // both or none
+  std::optional<size_t> draws;                     // where anything is dropped
   std::vector<size_t> inside() const {
     std::vector<size_t> nodes = {norm1, qkv, attention, projection, residual, norm2, up, gelu, down};
     if (mlp_path) nodes.insert(nodes.end(), {*attention_path, *mlp_path});
@@ -121,15 +122,20 @@ class BlockFinder {
     const size_t projection = branch(b.attention_path, end);
     b.x = x, b.projection = projection;
     return is_biased_linear(projection) && is<Attention>(b.attention = input(projection)) &&
-           !layer<Attention>(b.attention)->drops() && is<Linear>(b.qkv = input(b.attention)) &&
-           is<LayerNorm>(b.norm1 = input(b.qkv)) && input(b.norm1) == x;
+           is<Linear>(b.qkv = input(b.attention)) && is<LayerNorm>(b.norm1 = input(b.qkv)) && input(b.norm1) == x;
   }
 
-  bool drops_alike(const Block& b) const {
-    if (!b.attention_path || !b.mlp_path) return !b.attention_path && !b.mlp_path;
+  // One rate for both paths, and the same draws, which come last, for all that is dropped: then `draws` is set.
+  bool drops_alike(Block& b) const {
     const auto rate = [&](size_t path) { return layer<Dropout>(path)->options().rate; };
-    const auto draws = [&](size_t path) { return graph_.nodes()[path].inputs[1]; };
-    return rate(*b.attention_path) == rate(*b.mlp_path) && draws(*b.attention_path) == draws(*b.mlp_path);
+    if (b.attention_path.has_value() != b.mlp_path.has_value()) return false;
+    if (b.mlp_path && rate(*b.attention_path) != rate(*b.mlp_path)) return false;
+    std::vector<size_t> dropping;
+    if (layer<Attention>(b.attention)->drops()) dropping.push_back(b.attention);
+    if (b.mlp_path) dropping.insert(dropping.end(), {*b.attention_path, *b.mlp_path});
+    const auto draws = [&](size_t i) { return graph_.nodes()[i].inputs.back(); };
+    if (!dropping.empty()) b.draws = draws(dropping.front());
+    return std::ranges::all_of(dropping, [&](size_t i) { return draws(i) == b.draws; });
   }
 
   // Nobody outside reads what lies inside.
@@ -155,6 +161,7 @@ std::shared_ptr<const EncoderBlock> block_layer(const Graph& graph, const Block&
                               dynamic_cast<const LayerNorm&>(*nodes[b.norm1].layer).epsilon(),
                               dynamic_cast<const Linear&>(*nodes[b.qkv].layer).bias(),
                               {}};
+  config.dropout = attention.dropout();
   if (b.mlp_path) {
     const auto& path = dynamic_cast<const Dropout&>(*nodes[*b.attention_path].layer).options();
     config.drop_path = path.rate;
@@ -195,10 +202,10 @@ Graph fuse_blocks(const Graph& graph, const DeviceCaps& caps, Precision precisio
     const auto layer = block_layer(graph, found->second, names);
     // Attention's inputs, with the block's in place of queries, keys and values; and draws.
     std::vector<Value> inputs{rewriter.value(found->second.x)};
-    for (const size_t mask : std::span(graph.nodes()[found->second.attention].inputs).subspan(1)) {
-      inputs.push_back(rewriter.value(mask));
+    for (const size_t other : std::span(graph.nodes()[found->second.attention].inputs).subspan(1)) {
+      if (other != found->second.draws) inputs.push_back(rewriter.value(other));
     }
-    if (const auto path = found->second.mlp_path) inputs.push_back(rewriter.value(graph.nodes()[*path].inputs[1]));
+    if (const auto draws = found->second.draws) inputs.push_back(rewriter.value(*draws));
     rewriter.set(i, rewriter.graph().add(graph.nodes()[i].name, layer, inputs, names));
   }
   return rewriter.finish();

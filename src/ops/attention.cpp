@@ -21,7 +21,6 @@ size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
 std::optional<std::string> refuse_lanes(const DeviceCaps& caps, const AttentionShape& shape) {
   if (caps.type != DeviceType::cpu) return "it is for CPU devices";
   if (caps.small_kernels_only) return "the device's compiler can't digest its kernels";
-  if (shape.drops) return "it can't drop probabilities";
   return refuse_half(shape.storage);
 }
 
@@ -104,11 +103,7 @@ class Attention {
   /// `arguments`: those that all implementations take.
   template <class... Arguments>
   void launch(std::string_view entry, const LaunchShape& shape, const Arguments&... arguments) const {
-    if (name_ == "work_group") {
-      queue_.launch(kernel(entry), shape, arguments..., draws_, dropout_.use, dropout_.threshold, dropout_.kept);
-    } else {
-      queue_.launch(kernel(entry), shape, arguments...);
-    }
+    queue_.launch(kernel(entry), shape, arguments..., draws_, dropout_.use, dropout_.threshold, dropout_.kept);
   }
 
   /// `products`: multiplications of (tokens, tokens) by D; `moved`: tensors of (batch, tokens, dim) read and written.
@@ -129,15 +124,16 @@ class Attention {
   Kernel kernel(std::string_view entry) const {
     const DeviceCaps& caps = queue_.device().caps();
     const bool wide = caps.native_float_width >= wide_width;
-    auto spec =
-        KernelSpec().define("HEAD_DIM", to_int(op, "the head size", shape_.head_dim)).define("MASKED", masked_ ? 1 : 0);
+    auto spec = KernelSpec()
+                    .define("HEAD_DIM", to_int(op, "the head size", shape_.head_dim))
+                    .define("MASKED", masked_ ? 1 : 0)
+                    .define("DROPOUT", shape_.drops ? 1 : 0);
     if (name_ == "work_group") {
       return queue_.device().kernel(
           "attention", entry,
           with_storage(std::move(spec)
                            .define("GROUP", static_cast<int64_t>(group_size(caps, shape_.tokens)))
-                           .define("TILE", static_cast<int64_t>(tile_rows(caps, shape_)))
-                           .define("DROPOUT", shape_.drops ? 1 : 0),
+                           .define("TILE", static_cast<int64_t>(tile_rows(caps, shape_))),
                        shape_.storage));
     }
     if (name_ == "lanes") {

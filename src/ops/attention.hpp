@@ -19,7 +19,7 @@ struct AttentionShape {
 ///   head_lanes  a vector lane is a head of an image; few tokens, small heads (cl/attention_head_lanes.cl)
 ///   lanes       a vector lane is a query or a key (cl/attention_lanes.cl)
 ///   work_group  a work-item is a query or a key, the other side in local memory (cl/attention.cl); takes everything,
-///               f16 and dropout too
+///               f16 too
 std::vector<Candidate> attention_candidates(const DeviceCaps& caps, const AttentionShape& shape);
 
 }  // namespace vitcl::ops

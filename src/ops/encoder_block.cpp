@@ -73,7 +73,8 @@ size_t slice_bytes(const DeviceCaps& caps, const EncoderBlockShape& s) {
   return align_up((slice_count(s) - 1) * parameter_elements(s) * sizeof(float), caps.buffer_alignment);
 }
 
-Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, bool masked, std::string_view entry) {
+/// `omitted`: OMITS of cl/encoder_block.cl.
+Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, int64_t omitted, std::string_view entry) {
   const DeviceCaps& caps = queue.device().caps();
   const bool wide = has_wide_registers(caps);
   const auto key = fmt::format("{}x{}x{}x{}x{}", shape.batch, shape.tokens, shape.heads, shape.dim, shape.mlp_dim);
@@ -87,7 +88,7 @@ Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, bool masked, s
                                    .define("LANES", wide ? 16 : 8)
                                    .define("HEAD_DIM", to_int(op, "the head size", shape.dim / shape.heads))
                                    .define("MAX_TOKENS", to_int(op, "tokens", align_up(shape.tokens, 8)))
-                                   .define("MASKED", masked ? 1 : 0));
+                                   .define("OMITS", omitted));
 }
 
 struct Mask {
@@ -105,19 +106,22 @@ Mask check_mask(const EncoderBlockShape& s, const Tensor* mask) {
   return {shape[1] > 0 ? mask : nullptr, s.tokens - shape[1]};
 }
 
-/// Stochastic depth as the kernels take it.
-struct DropPath {
+/// Stochastic depth and attention's dropout as the kernels take them.
+struct Drops {
   Buffer draws;  ///< or what stands for them where nothing is dropped
-  uint32_t attention_use, mlp_use;
-  DropoutArguments factors;
+  DropoutArguments path, probabilities;
 };
 
-DropPath check_drop_path(const EncoderBlockShape& s, const EncoderBlockOptions& options, const Tensor& other) {
-  const bool drops = options.drop_path > 0;
-  if (drops && options.draws == nullptr) throw UsageError(fmt::format("[{}] stochastic depth needs draws", op));
+Drops check_drops(const EncoderBlockShape& s, const EncoderBlockOptions& options, const Tensor& other) {
+  const bool drops = options.drop_path > 0 || options.dropout.rate > 0;
+  if (drops && options.draws == nullptr) throw UsageError(fmt::format("[{}] dropout needs draws", op));
   if (drops) expect_draws(op, *options.draws, s.batch);
-  return {drops ? options.draws->buffer() : other.buffer(), options.attention_use, options.mlp_use,
-          dropout_arguments(op, {.rate = options.drop_path})};
+  return {drops ? options.draws->buffer() : other.buffer(), dropout_arguments(op, {.rate = options.drop_path}),
+          dropout_arguments(op, options.dropout)};
+}
+
+int64_t omits(const Mask& mask, const EncoderBlockOptions& options) {
+  return int64_t{mask.tensor != nullptr} + (options.dropout.rate > 0 ? 2 : 0);
 }
 
 // The parameters, or with the prefix "d" their gradients.
@@ -152,13 +156,13 @@ void with_tensors(const BlockTensors& t, const Tensor& instead_of_qkv_bias, cons
   launch(t[0], t[1], t[2], qkv_bias, t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11]);
 }
 
-void add_slices(Queue& queue, const EncoderBlockShape& s, bool masked, const Buffer& slices, size_t count,
+void add_slices(Queue& queue, const EncoderBlockShape& s, int64_t omitted, const Buffer& slices, size_t count,
                 const BlockTensors& targets) {
   constexpr size_t chunk = 1024;
   const size_t longest = s.dim * std::max(3 * s.dim, s.mlp_dim);
   const auto elements = static_cast<double>(parameter_elements(s)), parts = static_cast<double>(count);
   with_tensors(targets, targets[0], [&](const auto&... d) {
-    queue.launch(block_kernel(queue, s, masked, "encoder_block_sum_gradients"),
+    queue.launch(block_kernel(queue, s, omitted, "encoder_block_sum_gradients"),
                  {{divide_up(longest, chunk), block_parameter_count},
                   {1, 1},
                   elements * parts,
@@ -227,19 +231,20 @@ void encoder_block_forward(Queue& queue, const EncoderBlockShape& s, const Encod
                saves ? encoder_block_workspace_bytes(caps, s) : encoder_block_unsaved_workspace_bytes(caps, s));
   expect_bytes(op, "y", y, s.batch * s.queries * s.dim * sizeof(float));
   const Mask mask = check_mask(s, options.mask);
-  const DropPath path = check_drop_path(s, options, x);
+  const Drops drops = check_drops(s, options, x);
   const size_t items = forward_items(caps, s);
   const BlockProducts products = encoder_block_products(s);
   const size_t left = saves ? encoder_block_saved_elements(s) : 0;
   const double moved = sizeof(float) * static_cast<double>(left + 2 * x.elements());
   with_tensors(parameters, x, [&](const auto&... p) {
-    queue.launch(block_kernel(queue, s, mask.tensor != nullptr, "encoder_block_forward"),
+    queue.launch(block_kernel(queue, s, omits(mask, options), "encoder_block_forward"),
                  {{items}, {1}, products.linear + products.attention, moved}, x, p...,
                  mask.tensor == nullptr ? x.buffer() : mask.tensor->buffer(), y, saves ? saved : workspace, workspace,
                  to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
                  to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
                  options.scale, options.epsilon, int32_t{s.qkv_bias}, to_int(op, "images", group_of(s, items)),
-                 path.draws, path.attention_use, path.mlp_use, path.factors.threshold, path.factors.kept,
+                 drops.draws, options.attention_use, options.mlp_use, drops.path.threshold, drops.path.kept,
+                 drops.probabilities.use, drops.probabilities.threshold, drops.probabilities.kept,
                  to_int(op, "scratch", forward_scratch(caps, s, saves)), int32_t{saves});
   });
 }
@@ -255,8 +260,8 @@ void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const Enco
   if (dx) expect_shape(op, "dx", dx, x.shape(), "like x");
   check_parameters(s, gradients, "d");
   const Mask mask = check_mask(s, options.mask);
-  const DropPath path = check_drop_path(s, options, x);
-  const bool masked = mask.tensor != nullptr;
+  const Drops drops = check_drops(s, options, x);
+  const int64_t omitted = omits(mask, options);
   const size_t slices = slice_count(s), bytes = slice_bytes(queue.device().caps(), s);
   const Buffer scratch = workspace.buffer().slice(bytes, backward_scratch(s) * sizeof(float));
   const Buffer sums = slices == 1 ? scratch : workspace.buffer().slice(0, bytes);
@@ -264,17 +269,18 @@ void encoder_block_backward(Queue& queue, const EncoderBlockShape& s, const Enco
   const double moved = sizeof(float) * static_cast<double>(encoder_block_saved_elements(s) + 3 * x.elements());
   with_tensors(parameters, x, [&](const auto&... p) {
     with_tensors(gradients, x, [&](const auto&... d) {
-      queue.launch(block_kernel(queue, s, masked, "encoder_block_backward"),
+      queue.launch(block_kernel(queue, s, omitted, "encoder_block_backward"),
                    {{slices}, {1}, 2 * products.linear + 2.5 * products.attention, moved}, dy, x, p...,
-                   masked ? mask.tensor->buffer() : x.buffer(), saved, dx ? dx : x, d..., sums, scratch,
+                   mask.tensor == nullptr ? x.buffer() : mask.tensor->buffer(), saved, dx ? dx : x, d..., sums, scratch,
                    to_int(op, "batch", s.batch), to_int(op, "tokens", s.tokens), to_int(op, "queries", s.queries),
                    to_int(op, "heads", s.heads), to_int(op, "mlp_dim", s.mlp_dim), to_int(op, "leading", mask.leading),
                    options.scale, options.epsilon, int32_t{s.qkv_bias}, to_int(op, "images", group_of(s, slices)),
-                   path.draws, path.attention_use, path.mlp_use, path.factors.threshold, path.factors.kept,
-                   int32_t{bool(dx)}, accumulates(input_mode), accumulates(parameter_mode));
+                   drops.draws, options.attention_use, options.mlp_use, drops.path.threshold, drops.path.kept,
+                   drops.probabilities.use, drops.probabilities.threshold, drops.probabilities.kept, int32_t{bool(dx)},
+                   accumulates(input_mode), accumulates(parameter_mode));
     });
   });
-  if (slices > 1) add_slices(queue, s, masked, sums, slices, gradients);
+  if (slices > 1) add_slices(queue, s, omitted, sums, slices, gradients);
 }
 
 }  // namespace vitcl::ops

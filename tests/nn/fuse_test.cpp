@@ -130,8 +130,7 @@ TEST(Fuse, OnlyTheBlocksThatCanBeAreFused) {
   EXPECT_NO_THROW(fused.find("blocks.2.attention"));
 }
 
-// The first block of three drops no path; dropout inside goes with no fused block.
-TEST(Fuse, BlocksWithDropoutInsideStayPlain) {
+TEST(Fuse, BlocksThatDropElementsStayPlain) {
   models::ViTConfig config;
   config.depth = 3;
   const auto fused = [&](const models::DropRates& drop) {
@@ -139,10 +138,10 @@ TEST(Fuse, BlocksWithDropoutInsideStayPlain) {
   };
   EXPECT_EQ(fused({.head = 0.1F, .positions = 0.1F}), 3U);
   EXPECT_EQ(fused({.projection = 0.1F}), 0U);
-  EXPECT_EQ(fused({.attention = 0.1F}), 0U);
-  EXPECT_EQ(fused({.projection = 0.1F, .path = 0.1F}), 0U);
+  EXPECT_EQ(fused({.projection = 0.1F, .attention = 0.1F, .path = 0.1F}), 0U);
 }
 
+// The first block of three drops no path.
 TEST(Fuse, StochasticDepthIsPartOfTheBlock) {
   models::ViTConfig config;
   config.depth = 3;
@@ -155,6 +154,23 @@ TEST(Fuse, StochasticDepthIsPartOfTheBlock) {
   ASSERT_EQ(inputs.size(), 3U);
   EXPECT_EQ(graph.nodes()[inputs[1]].name, "mask");
   EXPECT_EQ(graph.nodes()[inputs[2]].name, "draws");
+}
+
+TEST(Fuse, DropoutOfProbabilitiesIsPartOfTheBlock) {
+  models::ViTConfig config;
+  config.depth = 2;
+  for (const bool masked : {false, true}) {
+    config.masked = masked;
+    for (const float path : {0.0F, 0.1F}) {
+      const Graph graph = fuse(models::vit_training_graph(config, {.drop = {.attention = 0.1F, .path = path}}), caps());
+      EXPECT_EQ(count(graph, "EncoderBlock"), 2U);
+      EXPECT_EQ(count(graph, "DropPath"), 0U);
+      const auto& inputs = graph.nodes()[graph.find("blocks.1.mlp_residual")].inputs;
+      ASSERT_EQ(inputs.size(), masked ? 3U : 2U);
+      EXPECT_EQ(graph.nodes()[inputs.back()].name, "draws");
+      EXPECT_EQ(graph.nodes()[inputs[1]].name, masked ? "mask" : "draws");
+    }
+  }
 }
 
 // Draws are the sample's, not a row's.

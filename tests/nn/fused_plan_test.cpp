@@ -160,6 +160,7 @@ std::vector<Variant> variants() {
   add("HuggingFace", [&](ViTConfig& c) { timm(c), c.norm_epsilon = 1e-12F; });
   add("OneBlock", [](ViTConfig& c) { c.depth = 1; });
   list.push_back({"DropPath", tiny_vit(), {.path = 0.5F}});
+  list.push_back({"AttentionDropout", tiny_vit(), {.attention = 0.3F, .path = 0.5F}});
   list.push_back(
       {"Dropout", tiny_vit(), {.head = 0.2F, .positions = 0.1F, .projection = 0.2F, .attention = 0.2F, .path = 0.5F}});
   return list;

@@ -85,6 +85,7 @@ class Attention final : public Layer {
   Attention(size_t heads, float scale, ops::DropoutOptions dropout = {});
   size_t heads() const { return heads_; }
   float scale() const { return scale_; }
+  const ops::DropoutOptions& dropout() const { return dropout_; }
   bool drops() const { return dropout_.rate > 0; }
   std::string kind() const override { return "Attention"; }
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;

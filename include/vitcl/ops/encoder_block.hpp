@@ -50,7 +50,8 @@ struct EncoderBlockOptions {
   const Tensor* mask = nullptr;             ///< null: everything is visible
   float drop_path = 0;                      ///< the rate of stochastic depth on both branches
   uint32_t attention_use = 0, mlp_use = 0;  ///< DropoutOptions::use of the two
-  const Tensor* draws = nullptr;            ///< (batch, 4) i32 of dropout.hpp, where the rate is above 0
+  DropoutOptions dropout = {};              ///< of attention's probabilities
+  const Tensor* draws = nullptr;            ///< (batch, 4) i32 of dropout.hpp, where a rate is above 0
 };
 
 /// Why the device or the shape can't have the block in one launch, if so. The batch does not matter.

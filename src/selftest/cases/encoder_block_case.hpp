@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <tuple>
@@ -22,7 +23,7 @@ struct EncoderBlockCase final : OpCase {
     TokenMask mask = TokenMask::none;
     size_t leading = 1;
     size_t parts = 0;
-    float drop_path = 0;
+    float drop_path = 0, dropout = 0;
   };
   size_t batch, tokens, heads, head_dim, mlp_dim;
   Options options;
@@ -42,11 +43,11 @@ struct EncoderBlockCase final : OpCase {
             .parts = options.parts};
   }
   std::string name() const override {
-    return fmt::format("{}x{}x{}x{}x{}{}{}{}{}{}{}", batch, tokens, heads, head_dim, mlp_dim,
+    return fmt::format("{}x{}x{}x{}x{}{}{}{}{}{}{}{}", batch, tokens, heads, head_dim, mlp_dim,
                        options.qkv_bias ? "_qkv_bias" : "", options.first_row_only ? "_first_row" : "",
                        options.wants_dx ? "" : "_no_dx", mask_suffix(options.mask, options.leading),
                        options.parts == 0 ? "" : fmt::format("_{}_parts", options.parts),
-                       options.drop_path > 0 ? "_drop_path" : "");
+                       options.drop_path > 0 ? "_drop_path" : "", options.dropout > 0 ? "_dropout" : "");
   }
   std::vector<Field> fields(const DeviceCaps& caps) const override {
     const auto s = shape();
@@ -62,7 +63,7 @@ struct EncoderBlockCase final : OpCase {
       const size_t columns = tokens - options.leading;
       list.push_back({"mask", Role::input, {batch, columns}, mask_fill(options.mask, columns), DType::u8});
     }
-    if (options.drop_path > 0) list.push_back(draws_field(batch));
+    if (drops()) list.push_back(draws_field(batch));
     for (size_t p = 0; p < names.size(); ++p) {
       const Shape parameter = ops::block_parameter_shape(s, static_cast<ops::BlockParameter>(p));
       if (!has(p)) continue;
@@ -80,9 +81,13 @@ struct EncoderBlockCase final : OpCase {
                                 options.wants_dx ? t["dx"] : Tensor(), modes.parameter, tensors(t, "d"),
                                 t["workspace"]);
   }
-  void reference_forward(Values& v) const override { reference_block(v).forward(v["y"]); }
+  void reference_forward(Values& v) const override {
+    const std::vector<double> kept = factors(v);
+    reference_block(v, kept).forward(v["y"]);
+  }
   void reference_backward(Values& v) const override {
-    const auto block = reference_block(v);
+    const std::vector<double> kept = factors(v);
+    const auto block = reference_block(v, kept);
     block.backward(v["dy"], options.wants_dx ? std::span(v["dx"]) : std::span<double>(),
                    spans<std::span<double>>(v, "d"));
   }
@@ -92,9 +97,9 @@ struct EncoderBlockCase final : OpCase {
   /// and their roundings are independent: together sqrt(n) u, of which 8 deviations are allowed. A step passes the
   /// errors of the steps before on, neither much smaller nor larger, so that a chain is off like one sum of all its
   /// roundings. Backward goes along the chain twice and reads what forward left. A parameter's gradient sums over all
-  /// rows, whose errors are independent. Stochastic depth makes branches larger.
+  /// rows, whose errors are independent. What dropout keeps is larger.
   Tolerance tolerance(std::string_view name) const override {
-    const double kept = 1 / (1 - static_cast<double>(options.drop_path));
+    const double kept = 1 / (1 - static_cast<double>(std::max(options.drop_path, options.dropout)));
     const auto error = [=](double roundings) { return Tolerance{0, kept * 8 * unit_roundoff * std::sqrt(roundings)}; };
     if (name == "y") return error(roundings());
     if (name == "dx") return error(3 * roundings());
@@ -118,11 +123,11 @@ struct EncoderBlockCase final : OpCase {
     return {2 * products.linear + 2.5 * products.attention, 2 * bytes()};
   }
 
+  bool drops() const { return options.drop_path > 0 || options.dropout > 0; }
   bool masked() const { return options.mask != TokenMask::none; }
   ops::EncoderBlockOptions op_options(const Tensors& t) const {
-    const bool drops = options.drop_path > 0;
-    return {scale(),       epsilon, masked() ? &t["mask"] : nullptr, options.drop_path,
-            attention_use, mlp_use, drops ? &t["draws"] : nullptr};
+    return {scale(), epsilon,   masked() ? &t["mask"] : nullptr, options.drop_path, attention_use,
+            mlp_use, dropout(), drops() ? &t["draws"] : nullptr};
   }
   /// The parameters, or with "d" their gradients.
   ops::BlockTensors tensors(const Tensors& t, const std::string& prefix) const {
@@ -174,15 +179,21 @@ struct EncoderBlockCase final : OpCase {
     }
     return std::apply([](const auto&... span) { return reference::EncoderBlockParameters<Span>{span...}; }, list);
   }
-  reference::EncoderBlock reference_block(const Values& v) const {
+  ops::DropoutOptions dropout() const { return {.rate = options.dropout, .use = 5}; }
+  std::vector<double> factors(const Values& v) const {
+    if (options.dropout == 0) return {};
+    return reference::attention_dropout_factors(v["draws"], heads, tokens, dropout().use, options.dropout);
+  }
+  reference::EncoderBlock reference_block(const Values& v, const std::vector<double>& kept) const {
     reference::AttentionSizes attention{batch, tokens, heads, head_dim, static_cast<double>(scale())};
     if (masked()) attention.mask = v["mask"];
-    const auto factors = [&](uint32_t use) {
+    attention.factors = kept;
+    const auto path_factors = [&](uint32_t use) {
       if (options.drop_path == 0) return std::vector<double>();
       return reference::drop_path_factors(v["draws"], 1, use, options.drop_path);
     };
     return {v["x"],
-            {attention, shape().queries, mlp_dim, double{epsilon}, factors(attention_use), factors(mlp_use)},
+            {attention, shape().queries, mlp_dim, double{epsilon}, path_factors(attention_use), path_factors(mlp_use)},
             spans<std::span<const double>>(v, "")};
   }
 };
@@ -208,6 +219,9 @@ inline CaseList encoder_block_cases() {
                                        {3, 2, 1, 3, 4, {.drop_path = 0.5F}},
                                        {13, 5, 3, 4, 41, {.first_row_only = true, .drop_path = 0.3F}},
                                        {13, 17, 2, 13, 40, {.mask = random, .drop_path = 0.3F}},
+                                       {3, 5, 2, 3, 4, {.dropout = 0.5F}},
+                                       {13, 5, 3, 4, 41, {.first_row_only = true, .dropout = 0.3F}},
+                                       {13, 17, 2, 13, 40, {.mask = random, .drop_path = 0.2F, .dropout = 0.3F}},
                                        {5, 49, 3, 9, 97, {.mask = nothing}},
                                        {13, 101, 1, 3, 29, {.qkv_bias = true, .mask = random}},
                                        {5, 149, 1, 3, 7, {.mask = one}},
