@@ -204,7 +204,7 @@ inline CaseList encoder_block_cases() {
   using enum TokenMask;
   return make_cases<EncoderBlockCase>({{1, 1, 1, 1, 1, {.qkv_bias = true}},
                                        {1, 2, 1, 3, 2},
-                                       {2, 3, 1, 5, 17, {.qkv_bias = true, .mask = random}},
+                                       {2, 3, 1, 5, 17, {.qkv_bias = true, .mask = random, .dropout = 0.3F}},
                                        {2, 3, 1, 4, 3, {.mask = all, .leading = 2}},
                                        {2, 4, 1, 3, 13, {.mask = random, .leading = 0}},
                                        {2, 4, 2, 3, 5, {.mask = nothing, .leading = 0}},
