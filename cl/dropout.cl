@@ -15,7 +15,7 @@ typedef uint16 uintW;
 static inline void draw_group(uint16* words, const __global int* draw, ulong group, uint use) {
   uint16 block = (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) + 16u * (uint)group;
   uint16 sample = (uint16)((uint)draw[2]), epoch = (uint16)((uint)draw[3]), last = (uint16)(DROPOUT_USE + use);
-  VITCL_PHILOX_ROUNDS(uint16, block, sample, epoch, last, (uint)draw[0], (uint)draw[1]);
+  VITCL_PHILOX_ROUNDS(uint16, mul_hi, block, sample, epoch, last, (uint)draw[0], (uint)draw[1]);
   words[0] = block;
   words[1] = sample;
   words[2] = epoch;
