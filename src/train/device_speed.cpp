@@ -58,7 +58,7 @@ Measurement time_training(const DeviceInfo& info) {
 
 Measurement measure_training(const DeviceInfo& device, const TuningStore& store,
                              const std::vector<std::string>& command, double seconds) {
-  const Measurement result = read_answer(run_child(command, seconds), seconds);
+  Measurement result = read_answer(run_child(command, seconds), seconds);
   if (!result.failure.empty()) return result;
   store.save(device, {{.key = {std::string(training_op), "article_100"},
                        .implementation = "",

@@ -74,7 +74,7 @@ void set_options(CURL* curl, const std::string& url, const DownloadLimits& limit
 }
 
 std::string in_words(CURLcode code, const char* error, long status) {
-  const std::string detail = *error == '\0' ? curl_easy_strerror(code) : error;
+  std::string detail = *error == '\0' ? curl_easy_strerror(code) : error;
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
