@@ -58,9 +58,8 @@ std::array<double, 3> colour_of(double share) {
 io::Image overlaid(io::Image square, const PatchMap& map) {
   const auto side = static_cast<double>(square.width);
   for (size_t i = 0; i < square.pixels.size(); ++i) {
-    const size_t pixel = i / 3;
-    const double share = map.at((static_cast<double>(pixel % square.width) + 0.5) / side,
-                                (static_cast<double>(pixel / square.width) + 0.5) / side);
+    const size_t pixel = i / 3, x = pixel % square.width, y = pixel / square.width;
+    const double share = map.at((static_cast<double>(x) + 0.5) / side, (static_cast<double>(y) + 0.5) / side);
     const double below = dimmed * square.pixels[i];
     square.pixels[i] = static_cast<uint8_t>(std::lround(std::lerp(below, colour_of(share)[i % 3], opacity * share)));
   }
