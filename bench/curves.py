@@ -9,9 +9,7 @@ drawn (sums of a few waves a class, shifted at random, tinted and noisy), as no 
 and torch.
 """
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,10 +18,11 @@ import numpy
 import torch
 from torch.nn import functional as F
 
+import runs
+from peers import HERE, Failure
 from pytorch_vit import VisionTransformer
 from vit_fields import ViT
 
-HERE = Path(__file__).resolve().parent
 SIDE, CHANNELS, CLASSES = 32, 3, 10
 FIELDS = ViT(image_size=SIDE, patch_size=4, channels=CHANNELS, dim=64, depth=4, heads=4)
 BATCH, LR, WEIGHT_DECAY, WARM_UP = 100, 0.001, 0.05, 2
@@ -52,13 +51,11 @@ def write_cifar(folder, labels, images):
 
 def vitcl_curve(options, data, folder, seed):
     """Each step's learning rate and loss."""
-    command = [options.build / "vitcl", "train", "--device", options.device, "--data", data, "--output", folder,
-               "--seed", seed, "--epochs", options.epochs, "--batch-size", BATCH, "--patch-size", FIELDS.patch_size,
-               "--dim", FIELDS.dim, "--depth", FIELDS.depth, "--heads", FIELDS.heads, "--opt", "adamw", "--lr", LR,
-               "--weight-decay", WEIGHT_DECAY, "--sched", "cosine", "--warmup-epochs", WARM_UP, "--quiet"]
-    subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
-    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    steps = [row for row in rows if row["type"] == "step"]
+    runs.train(options.build, "--device", options.device, "--data", data, "--output", folder, "--seed", seed,
+               "--epochs", options.epochs, "--batch-size", BATCH, "--patch-size", FIELDS.patch_size, "--dim", FIELDS.dim,
+               "--depth", FIELDS.depth, "--heads", FIELDS.heads, "--opt", "adamw", "--lr", LR, "--weight-decay",
+               WEIGHT_DECAY, "--sched", "cosine", "--warmup-epochs", WARM_UP, "--quiet")
+    steps = runs.rows(folder, "step")
     return [row["lr"] for row in steps], [row["train_loss"] for row in steps]
 
 
@@ -127,4 +124,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"curves.py: {failure}")

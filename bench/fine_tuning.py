@@ -8,16 +8,16 @@ whole model. Prints the test accuracy on the other five, of each seed and their 
 """
 import argparse
 import gzip
-import json
 import statistics
 import struct
-import subprocess
 import sys
 import zlib
 from collections import Counter
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+import runs
+from peers import HERE, Failure
+
 HALF = 5
 FROZEN = "patch_embedding.*,tokens.*,blocks.*"  # the article's model has no other backbone
 WAYS = {"from scratch": [], "frozen, the head alone": ["--freeze", FROZEN], "fine-tuned": []}
@@ -58,10 +58,8 @@ def write_pictures(images, target, classes, most):
 
 def train(options, output, *flags):
     """The accuracy after the last epoch."""
-    command = [options.build / "vitcl", "train", "--device", options.device, "--output", output, "--quiet", *flags]
-    subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
-    rows = map(json.loads, (output / "metrics.jsonl").read_text().splitlines())
-    return 100 * [row for row in rows if row["type"] == "epoch"][-1]["test_accuracy"]
+    runs.train(options.build, "--device", options.device, "--output", output, "--quiet", *flags)
+    return 100 * runs.rows(output, "epoch")[-1]["test_accuracy"]
 
 
 def main():
@@ -92,4 +90,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"fine_tuning.py: {failure}")

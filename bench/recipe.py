@@ -7,18 +7,14 @@
 The accuracy is that after the last epoch, not the best of all. Prints a Markdown table.
 """
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+import runs
+from peers import HERE, Failure
+
 GOALS = {"mnist": 0.98, "fashion-mnist": 0.9}  # accuracies to which the time is told
-
-
-class Failure(Exception):
-    pass
 
 
 def train(options, data, seed, folder):
@@ -28,19 +24,10 @@ def train(options, data, seed, folder):
     else:
         what = ["--recipe", "best", "--data", data, "--seed", seed, "--device", options.device, "--output", folder,
                 *(["--data-dir", options.data_dir] if options.data_dir else []), *options.flags]
-    program = options.build / "vitcl"
     try:
-        done = subprocess.run([str(part) for part in [program, "train", *what]], stdout=subprocess.DEVNULL)
-    except OSError as error:
-        raise Failure(f"{program} does not run: {error.strerror}") from error
-    if done.returncode:
-        raise Failure(f"vitcl train ended with {done.returncode} in {folder}; the same command goes on from there")
-
-
-def epochs(folder):
-    """The rows of a run's epochs, in their order; of one that was done twice the later."""
-    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    return [row for _, row in sorted({row["epoch"]: row for row in rows if row["type"] == "epoch"}.items())]
+        runs.train(options.build, *what)
+    except Failure as failure:
+        raise Failure(f"{folder}: {failure}; the same command goes on from there") from failure
 
 
 def seconds(row):
@@ -61,33 +48,28 @@ def report(results):
     """A Markdown table of {data: [rows of each seed's run]}."""
     lines = ["| data | epochs | test accuracy, each seed | median | an epoch | to | took |",
              "|---|---|---|---|---|---|---|"]
-    for data, runs in results.items():
-        accuracies = [100 * rows[-1]["test_accuracy"] for rows in runs]
-        times = [seconds_to(rows, GOALS[data]) for rows in runs]
+    for data, seeds in results.items():
+        accuracies = [100 * rows[-1]["test_accuracy"] for rows in seeds]
+        times = [seconds_to(rows, GOALS[data]) for rows in seeds]
         took = f"{statistics.median(times):.0f} s" if None not in times else "-"
-        lines.append(f"| {data} | {len(runs[0])} | {', '.join(f'{a:.2f}' for a in accuracies)} % | "
+        lines.append(f"| {data} | {len(seeds[0])} | {', '.join(f'{a:.2f}' for a in accuracies)} % | "
                      f"{statistics.median(accuracies):.2f} % | "
-                     f"{statistics.median(seconds(row) for rows in runs for row in rows):.1f} s | "
+                     f"{statistics.median(seconds(row) for rows in seeds for row in rows):.1f} s | "
                      f"{100 * GOALS[data]:g} % | {took} |")
     return "\n".join(lines)
 
 
 def plot(results, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "vitcl"  # the same picture for the same figures
-    from matplotlib import pyplot
-    figure, panels = pyplot.subplots(1, len(results), figsize=(4.5 * len(results), 3.5), squeeze=False)
-    for panel, (data, runs) in zip(panels.flat, results.items()):
-        for seed, rows in enumerate(runs):
+    figure, panels = runs.pyplot().subplots(1, len(results), figsize=(4.5 * len(results), 3.5), squeeze=False)
+    for panel, (data, seeds) in zip(panels.flat, results.items()):
+        for seed, rows in enumerate(seeds):
             minutes = [sum(map(seconds, rows[:i + 1])) / 60 for i in range(len(rows))]
             panel.plot(minutes, [100 * row["test_accuracy"] for row in rows], label=f"seed {seed}")
-        lowest = min(100 * rows[len(rows) // 6]["test_accuracy"] for rows in runs)
+        lowest = min(100 * rows[len(rows) // 6]["test_accuracy"] for rows in seeds)
         panel.set(title=data, xlabel="minutes", ylabel="test accuracy, %", ylim=(lowest, None))
         panel.grid(alpha=0.3)
         panel.legend()
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None} if str(path).endswith(".svg") else None)
+    runs.save(figure, path)
 
 
 def main():
@@ -106,7 +88,7 @@ def main():
         for seed in options.seeds:
             folder = options.runs / f"{data}-{seed}"
             train(options, data, seed, folder)
-            results.setdefault(data, []).append(epochs(folder))
+            results.setdefault(data, []).append(runs.rows(folder, "epoch"))
     print(report(results))
     if options.svg:
         plot(results, options.svg)

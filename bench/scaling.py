@@ -13,6 +13,7 @@ import sys
 from math import exp, log
 from pathlib import Path
 
+import runs
 from peers import HERE, MODES, Failure, Vitcl, best, race
 
 CLIFF = 1.5
@@ -71,10 +72,8 @@ def report(results):
 
 
 def plot(results, path):
-    import matplotlib
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "vitcl"  # the same picture for the same figures
-    from matplotlib import pyplot, ticker
+    pyplot = runs.pyplot()
+    from matplotlib import ticker
     figure, panels = pyplot.subplots(2, 2, figsize=(9, 6))
     for panel, (sweep, rows) in zip(panels.flat, results.items()):
         sizes, ours, theirs, _ = zip(*rows)
@@ -91,8 +90,7 @@ def plot(results, path):
         panel.legend()
     for panel in list(panels.flat)[len(results):]:
         panel.set_visible(False)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None} if str(path).endswith(".svg") else None)
+    runs.save(figure, path)
 
 
 def main():

@@ -10,6 +10,7 @@ from pathlib import Path
 import compare
 import peers
 import recipe
+import runs
 import scaling
 import vit_fields
 from peers import Failure, Peer
@@ -158,7 +159,7 @@ class Recipe(unittest.TestCase):
         rows = [{"type": "step", "step": 1}, epoch_row(1, 0.5), epoch_row(2, 0.6), epoch_row(2, 0.7)]
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
-            self.assertEqual(recipe.epochs(Path(folder)), [rows[1], rows[3]])
+            self.assertEqual(runs.rows(Path(folder), "epoch"), [rows[1], rows[3]])
 
     def test_the_time_counts_until_the_accuracy_is_there(self):
         rows = [epoch_row(1, 0.9, 12), epoch_row(2, 0.98, 10), epoch_row(3, 0.99)]
@@ -166,10 +167,10 @@ class Recipe(unittest.TestCase):
         self.assertIsNone(recipe.seconds_to(rows, 0.995))
 
     def test_the_report_has_the_last_epochs_and_their_median(self):
-        runs = [[epoch_row(1, 0.985), epoch_row(2, last)] for last in (0.991, 0.995, 0.984)]
+        seeds = [[epoch_row(1, 0.985), epoch_row(2, last)] for last in (0.991, 0.995, 0.984)]
         self.assertIn("| mnist | 2 | 99.10, 99.50, 98.40 % | 99.10 % | 10.0 s | 98 % | 10 s |",
-                      recipe.report({"mnist": runs}))
-        self.assertIn("| 98 % | - |", recipe.report({"mnist": [*runs, [epoch_row(1, 0.9), epoch_row(2, 0.9)]]}))
+                      recipe.report({"mnist": seeds}))
+        self.assertIn("| 98 % | - |", recipe.report({"mnist": [*seeds, [epoch_row(1, 0.9), epoch_row(2, 0.9)]]}))
 
     def test_a_run_that_fails_is_named(self):
         options = argparse.Namespace(build=Path("no-such-folder"), device="auto", data_dir=None, flags=[])
