@@ -1,3 +1,4 @@
+#include "vitcl/ops/attention.hpp"
 
 #include <fmt/format.h>
 
