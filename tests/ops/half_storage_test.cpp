@@ -10,6 +10,7 @@
 #include "selftest/cases/parts_case.hpp"
 #include "selftest/cases/patch_embed_case.hpp"
 #include "selftest/cases/pool_case.hpp"
+#include "selftest/cases/unfold_case.hpp"
 #include "selftest/force_impl.hpp"
 #include "support/errors.hpp"
 #include "support/op_test.hpp"
@@ -47,6 +48,7 @@ INSTANTIATE_TEST_SUITE_P(HalfPatchEmbed, OpTest,
                          halves(patch_embed_cases(), {"patches", "projected", "tokens", "dtokens", "dprojected"}),
                          op_test_name);
 INSTANTIATE_TEST_SUITE_P(HalfPool, OpTest, halves(pool_cases(), {"tokens", "y", "dy", "dtokens"}), op_test_name);
+INSTANTIATE_TEST_SUITE_P(HalfUnfold, OpTest, halves(unfold_cases(), {"x", "windows", "dwindows", "dx"}), op_test_name);
 
 class HalfStorageTest : public DeviceTest {};
 INSTANTIATE_TEST_SUITE_P(Devices, HalfStorageTest, all_devices(), device_name);
