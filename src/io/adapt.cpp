@@ -89,7 +89,8 @@ void adapt_positions(const ViTConfig& from, const ViTConfig& to, Adapted& adapte
 
 void adapt_channels(const ViTConfig& from, const ViTConfig& to, Adapted& adapted) {
   if (from.channels == to.channels) return;
-  std::vector<float>& weights = adapted.parameters.at("patch_embedding.weight");
+  std::vector<float>& weights =
+      adapted.parameters.at(from.stem == models::Stem::patches ? "patch_embedding.weight" : "stem.0.weight");
   weights = with_channels(weights, from.channels, to.channels);
   adapted.changes.push_back(fmt::format("patch weights {} from {} to {} channel{}",
                                         to.channels == 1 ? "summed" : "spread", from.channels, to.channels,

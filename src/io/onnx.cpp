@@ -72,7 +72,7 @@ class Writer {
   Name reshape(const Name& x, const Sizes& sizes) { return graph_.add("Reshape", {x, graph_.constant(sizes)}); }
   Name transpose(const Name& x, const Sizes& order) { return graph_.add("Transpose", {x}, {{"perm", order}}); }
 
-  Name embed(Name x) {
+  Name project_patches(Name x) {
     const size_t grid = model_.grid(), patch = model_.patch_size;
     if (const size_t missing = grid * patch - model_.image_size; missing > 0) {
       const int64_t before = i64(missing / 2), after = i64(missing) - before;
@@ -81,7 +81,26 @@ class Writer {
     }
     x = reshape(x, {0, i64(model_.channels), i64(grid), i64(patch), i64(grid), i64(patch)});
     x = transpose(x, {0, 2, 4, 3, 5, 1});
-    x = linear("patch_embedding", reshape(x, {0, i64(grid * grid), i64(patch * patch * model_.channels)}));
+    return linear("patch_embedding", reshape(x, {0, i64(grid * grid), i64(patch * patch * model_.channels)}));
+  }
+
+  /// Our weights are (out, 3 * 3 * in), flattened by row, column and channel.
+  Name convolve(Name x) {
+    size_t channels = model_.channels;
+    for (size_t i = 0; i < model_.stem_stages(); ++i) {
+      const std::string name = fmt::format("stem.{}", i);
+      if (i > 0) x = gelu(x);
+      x = graph_.add("Pad",
+                     {x, graph_.constant({0, 0, 1, 1, 0, 0, 1, 1}), graph_.scalar(i == 0 ? model_.pad_value : 0.0F)});
+      const Name weight = transpose(reshape(parameter(name + ".weight"), {-1, 3, 3, i64(channels)}), {0, 3, 1, 2});
+      x = graph_.add("Conv", {x, weight, parameter(name + ".bias")}, {{"strides", Sizes{2, 2}}});
+      channels = shapes_.at(name + ".weight").sizes().front();
+    }
+    return transpose(reshape(x, {0, i64(model_.dim), i64(model_.patches())}), {0, 2, 1});
+  }
+
+  Name embed(Name x) {
+    x = model_.stem == models::Stem::patches ? project_patches(x) : convolve(x);
     if (model_.class_token) {
       const Name batch = graph_.add("Shape", {x}, {{"start", int64_t{0}}, {"end", int64_t{1}}});
       const Name sizes = graph_.add("Concat", {batch, graph_.constant({1, i64(model_.dim)})}, {{"axis", int64_t{0}}});

@@ -30,7 +30,8 @@ enum class Layout {
   convolution,  // (dim, C, P, P) for (dim, P*P*C)
 };
 
-/// `{i}` stands for every block, `*` for weight and bias. Rows of parts that a model lacks do not apply to it.
+/// `{i}` stands for every block, or convolution of the stem, `*` for weight and bias. Rows of parts that a model lacks
+/// do not apply to it.
 struct Rule {
   std::string_view external;
   std::string_view internal;
@@ -51,6 +52,7 @@ constexpr Rule article_rules[] = {
     {"mlp_head.0.*", "head_up.*"},
     {"mlp_head.2.*", "head_down.*"},
     // Parts that the article's model does not have.
+    {"stem.{i}.*", "stem.{i}.*"},
     {"transformer.norm.*", "final_norm.*"},
     {"pooled_norm.*", "pooled_norm.*"},
 };
@@ -153,14 +155,15 @@ std::string replaced(std::string_view pattern, std::string_view mark, const std:
   return name;
 }
 
-/// Every pair of names that a rule stands for in a model of `depth` blocks.
-std::vector<std::pair<std::string, std::string>> expand(const Rule& rule, size_t depth) {
-  const size_t blocks = rule.internal.find("{i}") == std::string_view::npos ? 1 : depth;
+/// Every pair of names that a rule stands for in a model.
+std::vector<std::pair<std::string, std::string>> expand(const Rule& rule, const ViTConfig& config) {
+  const size_t numbers = rule.internal.starts_with("stem.") ? config.stem_stages() : config.depth;
+  const size_t count = rule.internal.find("{i}") == std::string_view::npos ? 1 : numbers;
   const bool both = rule.internal.ends_with('*');
   std::vector<std::pair<std::string, std::string>> names;
-  for (size_t block = 0; block < blocks; ++block) {
-    const std::string external = replaced(rule.external, "{i}", std::to_string(block));
-    const std::string internal = replaced(rule.internal, "{i}", std::to_string(block));
+  for (size_t i = 0; i < count; ++i) {
+    const std::string external = replaced(rule.external, "{i}", std::to_string(i));
+    const std::string internal = replaced(rule.internal, "{i}", std::to_string(i));
     names.emplace_back(replaced(external, "*", "weight"), replaced(internal, "*", "weight"));
     if (both) names.emplace_back(replaced(external, "*", "bias"), replaced(internal, "*", "bias"));
   }
@@ -178,7 +181,7 @@ std::vector<Mapping> mappings(const ViTConfig& config, Dialect dialect) {
   std::vector<Mapping> result;
   std::set<std::string> covered;
   for (const Rule& rule : dialect_table.rules)
-    for (auto& [external, internal] : expand(rule, config.depth))
+    for (auto& [external, internal] : expand(rule, config))
       if (const auto spec = specs.find(internal); spec != specs.end()) {
         covered.insert(internal);
         result.push_back({std::move(external), internal, rule.layout, spec->second});

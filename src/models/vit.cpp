@@ -43,13 +43,33 @@ class Dropouts {
   uint32_t used_ = 0;
 };
 
+Value project_patches(Graph& graph, const ViTConfig& c, Value images) {
+  const Value patches = graph.add<nn::CutPatches>("patches", {images}, c.patch_size, c.pad_value);
+  return graph.add<nn::Linear>("patch_embedding", {patches}, c.patch_size * c.patch_size * c.channels, c.dim);
+}
+
+// Each convolution halves the sides and doubles the channels; GELU is between them.
+Value convolve(Graph& graph, const ViTConfig& c, Value images) {
+  Value x = graph.add<nn::CutPatches>("pixels", {images}, size_t{1}, c.pad_value);
+  size_t channels = c.channels;
+  for (size_t i = 0; i < c.stem_stages(); ++i) {
+    const std::string name = fmt::format("stem.{}", i);
+    const size_t out = c.dim >> (c.stem_stages() - 1 - i);
+    if (i > 0) x = graph.add<nn::Gelu>(name + ".gelu", {x});
+    x = graph.add<nn::Unfold>(name + ".windows", {x},
+                              ops::UnfoldOptions{.stride = 2, .padding = 1, .pad_value = i == 0 ? c.pad_value : 0});
+    x = graph.add<nn::Linear>(name, {x}, 9 * channels, out);
+    channels = out;
+  }
+  return x;
+}
+
 Value embed(Graph& graph, const ViTConfig& c, Dropouts& dropouts, Value images) {
   const auto positions =
       c.position == Position::learned ? nn::EmbedTokens::Positions::learned : nn::EmbedTokens::Positions::sincos;
-  const Value patches = graph.add<nn::CutPatches>("patches", {images}, c.patch_size, c.pad_value);
-  const size_t pixels = c.patch_size * c.patch_size * c.channels;
-  const Value projected = graph.add<nn::Linear>("patch_embedding", {patches}, pixels, c.dim);
-  const Value tokens = graph.add<nn::EmbedTokens>("tokens", {projected}, c.patches(), c.dim, c.class_token, positions);
+  const Value projected = c.stem == Stem::patches ? project_patches(graph, c, images) : convolve(graph, c, images);
+  const Value tokens =
+      graph.add<nn::EmbedTokens>("tokens", {projected}, c.patches(), c.dim, c.class_token, positions, c.position_std);
   return dropouts.add("tokens_dropout", tokens, dropouts.rates().positions);
 }
 
@@ -138,6 +158,16 @@ void ViTConfig::validate() const {
   if (patch_size > image_size) {
     throw UsageError(fmt::format("the patch size {} is larger than the image size {}", patch_size, image_size));
   }
+  if (stem == Stem::convolutions && (!std::has_single_bit(patch_size) || patch_size < 2)) {
+    throw UsageError(fmt::format("a stem of convolutions needs a patch size of 2, 4, 8 or another power of two, got {}",
+                                 patch_size));
+  }
+  if (stem == Stem::convolutions && dim % (patch_size / 2) != 0) {
+    throw UsageError(fmt::format("a stem of convolutions for patch size {} needs a dim that {} divides, got {}",
+                                 patch_size, patch_size / 2, dim));
+  }
+  if (!(position_std >= 0))
+    throw UsageError(fmt::format("the position std must not be negative, got {}", position_std));
   if (pool == Pool::cls && !class_token) throw UsageError("CLS pooling needs a class token");
   if (!(norm_epsilon > 0)) throw UsageError(fmt::format("the norm epsilon must be positive, got {}", norm_epsilon));
 }

@@ -7,6 +7,7 @@
 
 namespace vitcl::models {
 
+NLOHMANN_JSON_SERIALIZE_ENUM(Stem, {{Stem::patches, "patches"}, {Stem::convolutions, "convolutions"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(Pool, {{Pool::cls, "cls"}, {Pool::mean, "mean"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(Head, {{Head::linear, "linear"}, {Head::mlp, "mlp"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(AttentionScale, {{AttentionScale::dim, "dim"}, {AttentionScale::head_dim, "head_dim"}})
@@ -21,6 +22,7 @@ template <class Config, class Visit>
 void each_field(Config& c, Visit&& visit) {
   visit("image_size", c.image_size);
   visit("patch_size", c.patch_size);
+  visit("stem", c.stem);
   visit("channels", c.channels);
   visit("classes", c.classes);
   visit("dim", c.dim);
@@ -32,6 +34,7 @@ void each_field(Config& c, Visit&& visit) {
   visit("head", c.head);
   visit("scale", c.scale);
   visit("position", c.position);
+  visit("position_std", c.position_std);
   visit("qkv_bias", c.qkv_bias);
   visit("final_norm", c.final_norm);
   visit("pooled_norm", c.pooled_norm);
@@ -58,6 +61,9 @@ ViTConfig imagenet(size_t dim, size_t heads) {
   c.norm_epsilon = 1e-6F;
   return c;
 }
+
+// What files that were written before the first release may lack; its default says what they mean.
+bool is_new(std::string_view key) { return key == "stem" || key == "position_std"; }
 
 // An enumeration's unknown text would silently become its first value.
 template <class T>
@@ -93,6 +99,7 @@ ViTConfig vit_config_from_json(const std::string& text) {
     ViTConfig config;
     size_t fields = 0;
     each_field(config, [&](const char* key, auto& field) {
+      if (is_new(key) && !in.contains(key)) return;
       field = read_field<std::decay_t<decltype(field)>>(in.at(key), key);
       ++fields;
     });

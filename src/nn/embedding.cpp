@@ -27,14 +27,14 @@ void CutPatches::backward(Queue&, const BackwardArgs&) const {
   throw UsageError("[cut_patches] images have no gradient: nothing trainable may come before the patches");
 }
 
-EmbedTokens::EmbedTokens(size_t patches, size_t dim, bool class_token, Positions positions)
-    : patches_(patches), dim_(dim), class_token_(class_token), positions_(positions) {}
+EmbedTokens::EmbedTokens(size_t patches, size_t dim, bool class_token, Positions positions, float std)
+    : patches_(patches), dim_(dim), class_token_(class_token), positions_(positions), std_(std) {}
 
 std::vector<ParameterSpec> EmbedTokens::parameters() const {
   const bool learned = positions_ == Positions::learned;
   const size_t tokens = patches_ + (class_token_ ? 1 : 0);
-  std::vector<ParameterSpec> specs{{"positions", {tokens, dim_}, learned ? Init::normal : Init::sincos, 1, learned}};
-  if (class_token_) specs.push_back({"class_token", {dim_}, Init::normal});
+  std::vector<ParameterSpec> specs{{"positions", {tokens, dim_}, learned ? Init::normal : Init::sincos, std_, learned}};
+  if (class_token_) specs.push_back({"class_token", {dim_}, Init::normal, std_});
   return specs;
 }
 

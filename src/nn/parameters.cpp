@@ -36,7 +36,7 @@ std::vector<float> draw(const ParameterSpec& spec, uint64_t seed) {
       values.assign(values.size(), 1.0F);
       break;
     case Init::normal:
-      for (float& v : values) v = random.normal();
+      for (float& v : values) v = spec.scale * random.normal();
       break;
     case Init::uniform:
       for (float& v : values) v = random.uniform(-spec.scale, spec.scale);

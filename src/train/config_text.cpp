@@ -20,6 +20,9 @@ using Name = std::pair<E, std::string_view>;
 template <class E>
 constexpr int names = 0;
 template <>
+constexpr auto names<models::Stem> = std::to_array<Name<models::Stem>>({{models::Stem::patches, "patches"},
+                                                                        {models::Stem::convolutions, "convolutions"}});
+template <>
 constexpr auto names<models::Pool> = std::to_array<Name<models::Pool>>({{models::Pool::cls, "cls"},
                                                                         {models::Pool::mean, "mean"}});
 template <>

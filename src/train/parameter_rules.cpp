@@ -30,7 +30,9 @@ bool decays(const nn::ParameterSpec& parameter) {
 /// Counted from the head, which is 0.
 size_t layers_behind(const std::string& name, size_t depth) {
   constexpr std::string_view blocks = "blocks.";
-  if (name.starts_with("patch_embedding.") || name.starts_with("tokens.")) return depth + 1;
+  for (const std::string_view first : {"patch_embedding.", "stem.", "tokens."}) {
+    if (name.starts_with(first)) return depth + 1;
+  }
   if (name.starts_with("final_norm.")) return 1;
   if (!name.starts_with(blocks)) return 0;
   size_t block = 0;

@@ -100,6 +100,15 @@ TEST_F(Adapt, SumsAndSpreadsChannels) {
   EXPECT_EQ(colour, (Floats{1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4}));
 }
 
+TEST_F(Adapt, SumsTheChannelsOfAStemOfConvolutions) {
+  weights_.model.stem = models::Stem::convolutions;
+  weights_.parameters.erase("patch_embedding.weight");
+  weights_.parameters["stem.0.weight"].assign(4 * 9 * 3, 1);
+  ViTConfig model = weights_.model;
+  model.channels = 1;
+  EXPECT_EQ(adapted(model).parameters.at("stem.0.weight"), Floats(4 * 9, 3));
+}
+
 TEST_F(Adapt, KeepsTheHeadForTheSameClassesOnly) {
   ViTConfig model = weights_.model;
   weights_.class_names = {"a", "b", "c", "d"};

@@ -68,6 +68,10 @@ std::vector<std::pair<Dialect, ViTConfig>> models_of_every_dialect() {
   ViTConfig sincos = article_model();
   sincos.position = models::Position::sincos;
   result.emplace_back(Dialect::article, sincos);
+  ViTConfig convolutions = article_model();
+  convolutions.stem = models::Stem::convolutions;
+  convolutions.patch_size = 4;
+  result.emplace_back(Dialect::article, convolutions);
   result.emplace_back(Dialect::article, timm_model());  // the article's names hold every model
   result.emplace_back(Dialect::timm, timm_model());
   result.emplace_back(Dialect::hugging_face, timm_model());

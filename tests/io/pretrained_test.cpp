@@ -62,6 +62,21 @@ class Pretrained : public testing::Test {
 
 constexpr Dialect dialects[] = {Dialect::article, Dialect::timm, Dialect::hugging_face, Dialect::torchvision};
 
+TEST_F(Pretrained, ACheckpointOfOursMayHaveAStemOfConvolutions) {
+  ViTConfig model = model_of(Dialect::article);
+  model.stem = models::Stem::convolutions;
+  const nn::NamedTensors parameters = numbered(model);
+  write_safetensors(file_, {export_parameters(model, Dialect::article, parameters),
+                            {{"vitcl", "0.1.0"},
+                             {"model", models::to_json(model)},
+                             {"patch_mask", ""},
+                             {"class_names", "[]"},
+                             {"pixel_statistics", R"({"mean": [0], "deviation": [1]})"}}});
+  const io::Pretrained read = read_pretrained(file_);
+  EXPECT_EQ(read.model, model);
+  EXPECT_EQ(read.parameters, parameters);
+}
+
 TEST_F(Pretrained, TellsTheDialectAndTheModelFromTheTensors) {
   for (const Dialect dialect : dialects) {
     SCOPED_TRACE(std::string(to_string(dialect)));

@@ -35,10 +35,43 @@ TEST(ViTConfig, SidesThatAreNoMultipleOfThePatchAreRoundedUp) {
 
 TEST(ViTConfig, JsonRoundTrips) {
   ViTConfig config = preset("tiny");
+  config.stem = Stem::convolutions;
+  config.position_std = 0.02F;
   config.pool = Pool::mean;
   config.pad_value = -0.42421296F;
   config.masked = true;
   EXPECT_EQ(vit_config_from_json(to_json(config)), config);
+}
+
+TEST(ViTConfig, FilesFromBeforeTheStemHavePatches) {
+  std::string text = to_json({});
+  for (const std::string key : {",\"stem\":\"patches\"", "\"position_std\":1.0,"}) {
+    ASSERT_NE(text.find(key), std::string::npos) << text;
+    text.erase(text.find(key), key.size());
+  }
+  EXPECT_EQ(vit_config_from_json(text), ViTConfig());
+}
+
+// 3 x 3 convolutions to 16, 32 and 64 channels, with a bias each.
+TEST(ViTConfig, AStemOfConvolutionsDoublesTheChannels) {
+  ViTConfig config;
+  config.patch_size = 8;
+  const size_t patches = parameter_count(config);
+  config.stem = Stem::convolutions;
+  EXPECT_EQ(config.tokens(), 4U * 4 + 1);
+  EXPECT_EQ(parameter_count(config) + 65 * 64, patches + (9 * 16 + 16) + (9 * 16 * 32 + 32) + (9 * 32 * 64 + 64));
+}
+
+TEST(ViTConfig, AStemOfConvolutionsNeedsAPowerOfTwo) {
+  ViTConfig config;
+  config.stem = Stem::convolutions;
+  for (const size_t patch : {1, 7, 12}) {
+    config.patch_size = patch;
+    EXPECT_THROW(config.validate(), UsageError) << patch;
+  }
+  config.patch_size = 4;
+  config.dim = config.heads = 9;
+  EXPECT_THROW(config.validate(), UsageError) << "9 can't be halved";
 }
 
 TEST(ViTConfig, BrokenJsonIsAnError) {

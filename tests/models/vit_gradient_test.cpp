@@ -45,7 +45,11 @@ std::vector<Variant> variants() {
   average.config.pooled_norm = true;
   Variant fixed{"FixedPositions", tiny_model()};
   fixed.config.position = Position::sincos;
-  return {article, masked, mean, timm, average, fixed};
+  Variant convolutions{"StemOfConvolutions", tiny_model()};
+  convolutions.config.stem = Stem::convolutions;
+  convolutions.config.patch_size = 4;
+  convolutions.config.pad_value = -0.5F;
+  return {article, masked, mean, timm, average, fixed, convolutions};
 }
 
 // The reference's gradient by differences of its loss.

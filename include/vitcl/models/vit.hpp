@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -8,6 +9,9 @@
 
 namespace vitcl::models {
 
+/// What makes an image's tokens: a linear projection of its patches, or 3 x 3 convolutions that halve the sides until
+/// each patch is a token (Xiao et al. 2021, "Early Convolutions Help Transformers See Better").
+enum class Stem { patches, convolutions };
 enum class Pool { cls, mean };
 enum class Head { linear, mlp };
 enum class AttentionScale { dim, head_dim };  ///< dim^-0.5 (the article) or (dim / heads)^-0.5 (timm, Hugging Face)
@@ -16,7 +20,8 @@ enum class Position { learned, sincos };
 /// A Vision Transformer's choices. The defaults are the article's model: 213,642 parameters.
 struct ViTConfig {
   size_t image_size = 28;  ///< side in pixels
-  size_t patch_size = 7;
+  size_t patch_size = 7;   ///< with Stem::convolutions a power of two, at least 2
+  Stem stem = Stem::patches;
   size_t channels = 1;
   size_t classes = 10;
   size_t dim = 64;
@@ -28,6 +33,7 @@ struct ViTConfig {
   Head head = Head::mlp;    ///< Linear, or Linear - GELU - Linear with mlp_dim inside
   AttentionScale scale = AttentionScale::dim;
   Position position = Position::learned;
+  float position_std = 1;  ///< deviation of learned positions and the class token when training begins
   bool qkv_bias = false;
   bool final_norm = false;   ///< LayerNorm between the last block and the pooling (timm, Hugging Face)
   bool pooled_norm = false;  ///< LayerNorm between the pooling and the head (timm with mean pooling)
@@ -38,6 +44,8 @@ struct ViTConfig {
   size_t grid() const { return (image_size + patch_size - 1) / patch_size; }
   size_t patches() const { return grid() * grid(); }
   size_t tokens() const { return patches() + (class_token ? 1 : 0); }
+  /// The convolutions of Stem::convolutions.
+  size_t stem_stages() const { return static_cast<size_t>(std::countr_zero(patch_size)); }
   float attention_scale() const;
   /// Throws UsageError naming the field where the choices do not fit together (heads that do not divide dim, a zero).
   void validate() const;

@@ -16,7 +16,7 @@ using ops::GradMode;
 enum class Init {
   zeros,
   ones,
-  normal,   ///< standard normal
+  normal,   ///< normal, of deviation scale
   uniform,  ///< uniform in [-scale, scale]
   sincos,   ///< rows of sines and cosines (Vaswani et al. 2017, section 3.5)
 };

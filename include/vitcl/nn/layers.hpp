@@ -2,6 +2,7 @@
 
 #include "vitcl/nn/layer.hpp"
 #include "vitcl/ops/attention.hpp"
+#include "vitcl/ops/unfold.hpp"
 
 namespace vitcl::nn {
 
@@ -113,12 +114,27 @@ class CutPatches final : public Layer {
   float pad_value_;
 };
 
+/// The windows of a convolution over a square of tokens: (B, side * side, channels) -> (B, grid * grid, window * window
+/// * channels). With a Linear behind it, a convolution.
+class Unfold final : public Layer {
+ public:
+  explicit Unfold(ops::UnfoldOptions options) : options_(options) {}
+  std::string kind() const override { return "Unfold"; }
+  LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
+  void forward(Queue& queue, const ForwardArgs& args) const override;
+  void backward(Queue& queue, const BackwardArgs& args) const override;
+
+ private:
+  ops::UnfoldOptions options_;
+};
+
 /// Prepends the class token, where there is one, and adds the positions: (B, N, dim) -> (B, T, dim), T = N or N + 1.
 /// Parameters: positions (T, dim), class_token (dim).
 class EmbedTokens final : public Layer {
  public:
   enum class Positions { learned, sincos };
-  EmbedTokens(size_t patches, size_t dim, bool class_token, Positions positions);
+  /// `std`: deviation of learned positions and the class token at first.
+  EmbedTokens(size_t patches, size_t dim, bool class_token, Positions positions, float std = 1);
   std::string kind() const override { return "EmbedTokens"; }
   std::vector<ParameterSpec> parameters() const override;
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
@@ -129,6 +145,7 @@ class EmbedTokens final : public Layer {
   size_t patches_, dim_;
   bool class_token_;
   Positions positions_;
+  float std_;
 };
 
 /// The class token: (B, T, dim) -> (B, dim).

@@ -130,9 +130,10 @@ void validate_patch_mask(const std::string& mask, const models::ViTConfig& model
 void apply_recipe(TrainConfig& config, const std::string& name);
 
 /// Where an option's value lives in a TrainConfig.
-using OptionValue = std::variant<size_t*, double*, float*, bool*, std::string*, models::Pool*, models::Head*,
-                                 models::AttentionScale*, models::Position*, Padding*, TuneMode*, AugmentPreset*,
-                                 nn::Precision*, Opt*, Sched*, std::vector<double>*, std::vector<std::string>*>;
+using OptionValue =
+    std::variant<size_t*, double*, float*, bool*, std::string*, models::Stem*, models::Pool*, models::Head*,
+                 models::AttentionScale*, models::Position*, Padding*, TuneMode*, AugmentPreset*, nn::Precision*, Opt*,
+                 Sched*, std::vector<double>*, std::vector<std::string>*>;
 
 /// Which part of a run an option decides.
 enum class OptionGroup { model, mask, data, augmentation, training, device };

@@ -16,6 +16,7 @@
 #include "selftest/reference/linear.hpp"
 #include "selftest/reference/patch_embed.hpp"
 #include "selftest/reference/pool.hpp"
+#include "selftest/reference/unfold.hpp"
 #include "vitcl/models/vit.hpp"
 
 namespace vitcl::reference {
@@ -121,12 +122,42 @@ class ViTPass {
     return y;
   }
 
-  NodePtr embed(const Values& images) {
+  NodePtr project_patches(const Values& images) {
     const size_t pixels = c_.patch_size * c_.patch_size * c_.channels;
     const auto patches = std::make_shared<Node>(batch_ * c_.patches() * pixels);
     cut_patches<double>(images, batch_, c_.channels, c_.image_size, c_.patch_size, static_cast<double>(c_.pad_value),
                         patches->value);
-    const NodePtr projected = linear("patch_embedding", patches, pixels);
+    return linear("patch_embedding", patches, pixels);
+  }
+
+  NodePtr unfold(const NodePtr& x, size_t side, size_t channels, const ops::UnfoldOptions& options) {
+    const std::vector<size_t> sources = unfold_sources(batch_, side, channels, options);
+    const auto windows = std::make_shared<Node>(sources.size());
+    unfold_forward<double>(x->value, sources, double{options.pad_value}, windows->value);
+    steps_.emplace_back([=] {
+      Values dx(x->value.size());
+      unfold_backward<double>(windows->gradient, sources, dx);
+      x->add_to_gradient(dx);
+    });
+    return windows;
+  }
+
+  NodePtr convolve(const Values& images) {
+    auto x = std::make_shared<Node>(images.size());
+    cut_patches<double>(images, batch_, c_.channels, c_.image_size, 1, 0.0, x->value);
+    size_t side = c_.image_size, channels = c_.channels;
+    for (size_t i = 0; i < c_.stem_stages(); ++i) {
+      const ops::UnfoldOptions options{3, 2, 1, i == 0 ? c_.pad_value : 0};
+      const std::string name = "stem." + std::to_string(i);
+      x = linear(name, unfold(i == 0 ? x : gelu(x), side, channels, options), 9 * channels);
+      side = options.grid(side);
+      channels = parameter(name + ".bias").size();
+    }
+    return x;
+  }
+
+  NodePtr embed(const Values& images) {
+    const NodePtr projected = c_.stem == models::Stem::patches ? project_patches(images) : convolve(images);
     const auto tokens = std::make_shared<Node>(batch_ * c_.tokens() * c_.dim);
     embed_tokens_forward<double>(projected->value, c_.class_token ? parameter("tokens.class_token") : Values{},
                                  parameter("tokens.positions"), tokens->value);
