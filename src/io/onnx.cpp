@@ -88,13 +88,13 @@ class Writer {
   Name convolve(Name x) {
     size_t channels = model_.channels;
     for (size_t i = 0; i < model_.stem_stages(); ++i) {
-      const std::string name = fmt::format("stem.{}", i);
+      const std::string weight_name = fmt::format("stem.{}.weight", i), bias_name = fmt::format("stem.{}.bias", i);
       if (i > 0) x = gelu(x);
       x = graph_.add("Pad",
                      {x, graph_.constant({0, 0, 1, 1, 0, 0, 1, 1}), graph_.scalar(i == 0 ? model_.pad_value : 0.0F)});
-      const Name weight = transpose(reshape(parameter(name + ".weight"), {-1, 3, 3, i64(channels)}), {0, 3, 1, 2});
-      x = graph_.add("Conv", {x, weight, parameter(name + ".bias")}, {{"strides", Sizes{2, 2}}});
-      channels = shapes_.at(name + ".weight").sizes().front();
+      const Name weight = transpose(reshape(parameter(weight_name), {-1, 3, 3, i64(channels)}), {0, 3, 1, 2});
+      x = graph_.add("Conv", {x, weight, parameter(bias_name)}, {{"strides", Sizes{2, 2}}});
+      channels = shapes_.at(weight_name).sizes().front();
     }
     return transpose(reshape(x, {0, i64(model_.dim), i64(model_.patches())}), {0, 2, 1});
   }
