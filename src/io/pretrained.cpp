@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "vitcl/io/atomic_file.hpp"
 #include "vitcl/io/checksums.hpp"
 #include "vitcl/io/safetensors.hpp"
+#include "vitcl/tensor/square.hpp"
 
 namespace vitcl::io {
 namespace {
@@ -43,10 +43,14 @@ constexpr Signs all_signs[] = {
      "0.mlp.0.weight", "0.self_attention.in_proj_bias", "encoder.ln.weight", "", "heads.head.weight", 1e-6F},
 };
 
+/// A stem of convolutions, which no other dialect has, stands for the article's patches.
+bool shows(const HostTensors& tensors, const Signs& signs) {
+  return tensors.contains(signs.patch) || (signs.dialect == Dialect::article && tensors.contains("stem.0.weight"));
+}
+
 const Signs& detect(const HostTensors& tensors) {
   for (const Signs& signs : all_signs)
-    if (tensors.contains(signs.patch)) return signs;
-  if (tensors.contains("stem.0.weight")) return all_signs[0];  // a checkpoint of ours
+    if (shows(tensors, signs)) return signs;
   std::string first;
   for (const auto& [name, tensor] : tensors) {
     first = name;
@@ -70,11 +74,6 @@ std::vector<size_t> sizes_of(const HostTensors& tensors, const std::string& name
   return sizes;
 }
 
-std::optional<size_t> whole_root(size_t square) {
-  const auto root = static_cast<size_t>(std::llround(std::sqrt(static_cast<double>(square))));
-  return root * root == square ? std::optional(root) : std::nullopt;
-}
-
 void infer_patch(const HostTensors& tensors, const Signs& signs, ViTConfig& model) {
   const bool flat = signs.dialect == Dialect::article;
   const std::vector<size_t> patch = sizes_of(tensors, signs.patch, flat ? 2 : 4);
@@ -88,7 +87,7 @@ void infer_patch(const HostTensors& tensors, const Signs& signs, ViTConfig& mode
   }
   // P P channels is a square for one channel and thrice a square for three, never both.
   for (const size_t channels : {size_t{1}, size_t{3}}) {
-    const std::optional<size_t> side = patch[1] % channels == 0 ? whole_root(patch[1] / channels) : std::nullopt;
+    const std::optional<size_t> side = patch[1] % channels == 0 ? side_of_square(patch[1] / channels) : std::nullopt;
     if (!side) continue;
     model.channels = channels;
     model.patch_size = *side;
@@ -99,7 +98,7 @@ void infer_patch(const HostTensors& tensors, const Signs& signs, ViTConfig& mode
 
 void infer_image_size(const HostTensors& tensors, const Signs& signs, ViTConfig& model) {
   const size_t tokens = sizes_of(tensors, signs.positions, 2)[0];
-  const std::optional<size_t> grid = whole_root(tokens - (model.class_token ? 1 : 0));
+  const std::optional<size_t> grid = side_of_square(tokens - (model.class_token ? 1 : 0));
   if (!grid || *grid == 0)
     throw StorageError(fmt::format("its {} positions are not those of a square grid of patches{}", tokens,
                                    model.class_token ? " and a class token" : ""));

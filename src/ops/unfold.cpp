@@ -1,9 +1,8 @@
 #include "vitcl/ops/unfold.hpp"
 
-#include <cmath>
-
 #include "checks.hpp"
 #include "launch.hpp"
+#include "vitcl/tensor/square.hpp"
 
 namespace vitcl::ops {
 namespace {
@@ -16,19 +15,11 @@ struct Sizes {
 
 Sizes check(std::string_view x_name, const Tensor& x, std::string_view windows_name, const Tensor& windows,
             const UnfoldOptions& options) {
-  expect_rank(op, x_name, x, 3);
-  const size_t batch = x.shape()[0], tokens = x.shape()[1], channels = x.shape()[2];
-  const auto side = static_cast<size_t>(std::llround(std::sqrt(static_cast<double>(tokens))));
-  const size_t grid = options.grid(side);
-  if (side * side != tokens || grid == 0 || options.padding >= options.window) {
-    throw ShapeError(
-        fmt::format("[{}] {} is {} with windows of {}, stride {}, padding {}: a square of tokens, into "
-                    "which a window fits, and a padding less than a window are wanted",
-                    op, x_name, x.shape().to_string(), options.window, options.stride, options.padding));
-  }
-  expect_shape(op, windows_name, windows, {batch, grid * grid, options.window * options.window * channels},
-               fmt::format("for {} {}", x_name, x.shape().to_string()), storage_of(op, x_name, x));
-  return {batch, side, channels, grid};
+  const Shape& shape = x.shape();
+  expect_shape(op, windows_name, windows, options.windows(shape), fmt::format("for {} {}", x_name, shape.to_string()),
+               storage_of(op, x_name, x));
+  const size_t side = *side_of_square(shape[1]);
+  return {shape[0], side, shape[2], options.grid(side)};
 }
 
 KernelSpec spec(Device& device, const Sizes& sizes, DType storage) {
@@ -40,6 +31,19 @@ KernelSpec spec(Device& device, const Sizes& sizes, DType storage) {
 size_t UnfoldOptions::grid(size_t side) const {
   const size_t padded = side + 2 * padding;
   return window == 0 || stride == 0 || padded < window ? 0 : (padded - window) / stride + 1;
+}
+
+Shape UnfoldOptions::windows(const Shape& x) const {
+  const bool filled = x.rank() == 3 && x.elements() > 0;
+  const std::optional<size_t> side = filled ? side_of_square(x[1]) : std::nullopt;
+  const size_t count = side ? grid(*side) : 0;
+  if (count == 0 || padding >= window) {
+    throw ShapeError(
+        fmt::format("[{}] the tokens are {} with windows of {}, stride {}, padding {}: (batch, side * side, "
+                    "channels) with room for a window, and a padding less than a window, are wanted",
+                    op, x.to_string(), window, stride, padding));
+  }
+  return {x[0], count * count, window * window * x[2]};
 }
 
 void unfold_forward(Queue& queue, const Tensor& x, const UnfoldOptions& options, const Tensor& windows) {
@@ -54,7 +58,7 @@ void unfold_forward(Queue& queue, const Tensor& x, const UnfoldOptions& options,
 void unfold_backward(Queue& queue, const Tensor& dwindows, const UnfoldOptions& options, GradMode mode,
                      const Tensor& dx) {
   const Sizes sizes = check("dx", dx, "dwindows", dwindows, options);
-  const auto bytes = static_cast<double>(dwindows.bytes() + dx.bytes() * (mode == GradMode::accumulate ? 2 : 1));
+  const auto bytes = static_cast<double>(dwindows.bytes()) + static_cast<double>(dx.bytes()) * (1 + accumulates(mode));
   queue.launch(queue.device().kernel(op, "unfold_backward", spec(queue.device(), sizes, dx.dtype())),
                {{sizes.side, sizes.side, sizes.batch}, {}, static_cast<double>(dwindows.elements()), bytes}, dwindows,
                dx, accumulates(mode), to_int(op, "the grid", sizes.grid), to_int(op, "the channels", sizes.channels),

@@ -18,9 +18,12 @@ struct UnfoldOptions {
 
   /// Windows along a side, (side + 2 padding - window) / stride + 1; 0 where none fits.
   size_t grid(size_t side) const;
+  /// The shape of all windows over x. Throws ShapeError where x is no square of tokens, none fits or the padding is
+  /// no less than a window.
+  Shape windows(const Shape& x) const;
 };
 
-/// Copies every window. Throws ShapeError where none fits or the tokens are no square.
+/// Copies every window.
 void unfold_forward(Queue& queue, const Tensor& x, const UnfoldOptions& options, const Tensor& windows);
 /// dx of a token is the sum of its gradients in all windows that hold it, in their order.
 void unfold_backward(Queue& queue, const Tensor& dwindows, const UnfoldOptions& options, GradMode mode,
