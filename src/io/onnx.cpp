@@ -84,19 +84,20 @@ class Writer {
     return linear("patch_embedding", reshape(x, {0, i64(grid * grid), i64(patch * patch * model_.channels)}));
   }
 
-  /// Our weights are (out, 3 * 3 * in), flattened by row, column and channel.
+  /// Our weights are (out, 3 * 3 * in), flattened by row, column and channel; LayerNormalization wants channels last.
   Name convolve(Name x) {
-    size_t channels = model_.channels;
-    for (size_t i = 0; i < model_.stem_stages(); ++i) {
-      const std::string weight_name = fmt::format("stem.{}.weight", i), bias_name = fmt::format("stem.{}.bias", i);
-      if (i > 0) x = gelu(x);
+    const std::vector<models::StemConvolution> convolutions = model_.stem_convolutions();
+    for (size_t i = 0; i < convolutions.size(); ++i) {
+      const auto [in, out, stride] = convolutions[i];
+      const std::string name = fmt::format("stem.{}", i);
       x = graph_.add("Pad",
                      {x, graph_.constant({0, 0, 1, 1, 0, 0, 1, 1}), graph_.scalar(i == 0 ? model_.pad_value : 0.0F)});
-      const Name weight = transpose(reshape(parameter(weight_name), {-1, 3, 3, i64(channels)}), {0, 3, 1, 2});
-      x = graph_.add("Conv", {x, weight, parameter(bias_name)}, {{"strides", Sizes{2, 2}}});
-      channels = shapes_.at(weight_name).sizes().front();
+      const Name weight = transpose(reshape(parameter(name + ".weight"), {-1, 3, 3, i64(in)}), {0, 3, 1, 2});
+      x = graph_.add("Conv", {x, weight, parameter(name + ".bias")}, {{"strides", Sizes{i64(stride), i64(stride)}}});
+      x = transpose(x, {0, 2, 3, 1});
+      if (i + 1 < convolutions.size()) x = transpose(gelu(layer_norm(name + ".norm", x)), {0, 3, 1, 2});
     }
-    return transpose(reshape(x, {0, i64(model_.dim), i64(model_.patches())}), {0, 2, 1});
+    return reshape(x, {0, i64(model_.patches()), i64(model_.dim)});
   }
 
   Name embed(Name x) {

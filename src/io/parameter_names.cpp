@@ -53,6 +53,7 @@ constexpr Rule article_rules[] = {
     {"mlp_head.2.*", "head_down.*"},
     // Parts that the article's model does not have.
     {"stem.{i}.*", "stem.{i}.*"},
+    {"stem.{i}.norm.*", "stem.{i}.norm.*"},
     {"transformer.norm.*", "final_norm.*"},
     {"pooled_norm.*", "pooled_norm.*"},
 };
@@ -157,7 +158,7 @@ std::string replaced(std::string_view pattern, std::string_view mark, const std:
 
 /// Every pair of names that a rule stands for in a model.
 std::vector<std::pair<std::string, std::string>> expand(const Rule& rule, const ViTConfig& config) {
-  const size_t numbers = rule.internal.starts_with("stem.") ? config.stem_stages() : config.depth;
+  const size_t numbers = rule.internal.starts_with("stem.") ? config.stem_convolutions().size() : config.depth;
   const size_t count = rule.internal.find("{i}") == std::string_view::npos ? 1 : numbers;
   const bool both = rule.internal.ends_with('*');
   std::vector<std::pair<std::string, std::string>> names;

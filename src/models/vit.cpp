@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "vitcl/backend/error.hpp"
@@ -48,18 +50,19 @@ Value project_patches(Graph& graph, const ViTConfig& c, Value images) {
   return graph.add<nn::Linear>("patch_embedding", {patches}, c.patch_size * c.patch_size * c.channels, c.dim);
 }
 
-// Each convolution halves the sides and doubles the channels; GELU is between them.
 Value convolve(Graph& graph, const ViTConfig& c, Value images) {
   Value x = graph.add<nn::CutPatches>("pixels", {images}, size_t{1}, c.pad_value);
-  size_t channels = c.channels;
-  for (size_t i = 0; i < c.stem_stages(); ++i) {
+  const std::vector<StemConvolution> convolutions = c.stem_convolutions();
+  for (size_t i = 0; i < convolutions.size(); ++i) {
+    const auto [in, out, stride] = convolutions[i];
     const std::string name = fmt::format("stem.{}", i);
-    const size_t out = c.dim >> (c.stem_stages() - 1 - i);
-    if (i > 0) x = graph.add<nn::Gelu>(name + ".gelu", {x});
-    x = graph.add<nn::Unfold>(name + ".windows", {x},
-                              ops::UnfoldOptions{.stride = 2, .padding = 1, .pad_value = i == 0 ? c.pad_value : 0});
-    x = graph.add<nn::Linear>(name, {x}, 9 * channels, out);
-    channels = out;
+    x = graph.add<nn::Unfold>(
+        name + ".windows", {x},
+        ops::UnfoldOptions{.stride = stride, .padding = 1, .pad_value = i == 0 ? c.pad_value : 0});
+    x = graph.add<nn::Linear>(name, {x}, 9 * in, out);
+    if (i + 1 == convolutions.size()) break;
+    x = graph.add<nn::LayerNorm>(name + ".norm", {x}, out, c.norm_epsilon);
+    x = graph.add<nn::Gelu>(name + ".gelu", {x});
   }
   return x;
 }
@@ -128,6 +131,20 @@ Value add_vit(Graph& graph, const ViTConfig& c, const DropRates& rates) {
 
 }  // namespace
 
+std::vector<StemConvolution> ViTConfig::stem_convolutions() const {
+  std::vector<StemConvolution> convolutions;
+  size_t in = channels, out = std::min(stem_channels, dim);
+  for (size_t side = patch_size; side > 1; side /= 2) {
+    if (side == 2) out = dim;
+    for (size_t i = 0; i < stem_depth; ++i) {
+      convolutions.push_back({in, out, i == 0 ? size_t{2} : size_t{1}});
+      in = out;
+    }
+    out = std::min(2 * out, dim);
+  }
+  return convolutions;
+}
+
 float ViTConfig::attention_scale() const {
   const size_t width = scale == AttentionScale::dim ? dim : dim / heads;
   return 1.0F / std::sqrt(static_cast<float>(width));
@@ -142,6 +159,8 @@ void ViTConfig::validate() const {
   };
   const Count counts[] = {{"image size", image_size, most_pixels},
                           {"patch size", patch_size, most_pixels},
+                          {"stem channels", stem_channels, most},
+                          {"stem depth", stem_depth, most_blocks},
                           {"channels", channels, most},
                           {"classes", classes, most},
                           {"dim", dim, most},
@@ -161,10 +180,6 @@ void ViTConfig::validate() const {
   if (stem == Stem::convolutions && (!std::has_single_bit(patch_size) || patch_size < 2)) {
     throw UsageError(fmt::format("a stem of convolutions needs a patch size of 2, 4, 8 or another power of two, got {}",
                                  patch_size));
-  }
-  if (stem == Stem::convolutions && dim % (patch_size / 2) != 0) {
-    throw UsageError(fmt::format("a stem of convolutions for patch size {} needs a dim that {} divides, got {}",
-                                 patch_size, patch_size / 2, dim));
   }
   if (!(position_std >= 0))
     throw UsageError(fmt::format("the position std must not be negative, got {}", position_std));

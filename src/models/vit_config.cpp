@@ -23,6 +23,8 @@ void each_field(Config& c, Visit&& visit) {
   visit("image_size", c.image_size);
   visit("patch_size", c.patch_size);
   visit("stem", c.stem);
+  visit("stem_channels", c.stem_channels);
+  visit("stem_depth", c.stem_depth);
   visit("channels", c.channels);
   visit("classes", c.classes);
   visit("dim", c.dim);
@@ -62,8 +64,27 @@ ViTConfig imagenet(size_t dim, size_t heads) {
   return c;
 }
 
+// For small images: three convolutions down to 8 x 8 pixels a token.
+ViTConfig compact() {
+  ViTConfig c;
+  c.patch_size = 8;
+  c.stem = Stem::convolutions;
+  c.dim = 128;
+  c.depth = 4;
+  c.heads = 4;
+  c.mlp_dim = 256;
+  c.pool = Pool::mean;
+  c.class_token = false;
+  c.head = Head::linear;
+  c.scale = AttentionScale::head_dim;
+  c.position_std = 0.02F;
+  c.qkv_bias = true;
+  c.final_norm = true;
+  return c;
+}
+
 // What files that were written before the first release may lack; its default says what they mean.
-bool is_new(std::string_view key) { return key == "stem" || key == "position_std"; }
+bool is_new(std::string_view key) { return key.starts_with("stem") || key == "position_std"; }
 
 // An enumeration's unknown text would silently become its first value.
 template <class T>
@@ -77,10 +98,11 @@ T read_field(const json& value, const char* key) {
 
 }  // namespace
 
-std::vector<std::string> preset_names() { return {"article", "tiny", "small", "base"}; }
+std::vector<std::string> preset_names() { return {"article", "compact", "tiny", "small", "base"}; }
 
 ViTConfig preset(const std::string& name) {
   if (name == "article") return {};
+  if (name == "compact") return compact();
   if (name == "tiny") return imagenet(192, 3);
   if (name == "small") return imagenet(384, 6);
   if (name == "base") return imagenet(768, 12);

@@ -18,7 +18,10 @@ constexpr OptionGroup augmentation = OptionGroup::augmentation;
 constexpr OptionGroup training = OptionGroup::training;
 
 const std::array options = {
-    ConfigOption{"model", model, "preset to start from: article, tiny, small or base", false,
+    ConfigOption{"recipe", model,
+                 "model and settings to start from: article, or best (for small images; see docs/training.md)", false,
+                 [](Config& c) -> Value { return &c.recipe; }},
+    ConfigOption{"model", model, "preset to start from: article, compact, tiny, small or base", false,
                  [](Config& c) -> Value { return &c.model_name; }},
     ConfigOption{"image-size", model, "side of the square images in pixels; the data's, where it is not given", false,
                  [](Config& c) -> Value { return &c.model.image_size; }},
@@ -26,6 +29,10 @@ const std::array options = {
                  [](Config& c) -> Value { return &c.model.patch_size; }},
     ConfigOption{"stem", model, "tokens from projected patches, or from 3 x 3 convolutions", false,
                  [](Config& c) -> Value { return &c.model.stem; }},
+    ConfigOption{"stem-channels", model, "channels of the first convolution; they double up to dim", false,
+                 [](Config& c) -> Value { return &c.model.stem_channels; }},
+    ConfigOption{"stem-depth", model, "convolutions at each resolution", false,
+                 [](Config& c) -> Value { return &c.model.stem_depth; }},
     ConfigOption{"channels", model, "colour channels of an image; likewise", false,
                  [](Config& c) -> Value { return &c.model.channels; }},
     ConfigOption{"classes", model, "classes to tell apart; likewise", false,
@@ -114,9 +121,6 @@ const std::array options = {
                  "start from these weights: a checkpoint, or a safetensors file of timm, Hugging Face, torchvision or "
                  "the article's code; it decides the model",
                  false, [](Config& c) -> Value { return &c.initial_checkpoint; }},
-    ConfigOption{"recipe", training,
-                 "preset to start from: article (Adam at a constant rate), or best (see docs/training.md)", false,
-                 [](Config& c) -> Value { return &c.recipe; }},
     ConfigOption{"epochs", training, "passes over the training images", true,
                  [](Config& c) -> Value { return &c.epochs; }},
     ConfigOption{"batch-size", training, "images a step", false, [](Config& c) -> Value { return &c.batch_size; }},

@@ -21,6 +21,17 @@ data::LoadOptions load_options(const TrainConfig& config) {
   return options;
 }
 
+/// Names the data that `auto` found, whose the usual augmentation then is, but for options of it that are `named`.
+void name_data(TrainConfig& config, const std::string& found, const std::set<std::string>& named) {
+  OptionTexts texts;
+  for (const std::string& name : named) {
+    const ConfigOption& option = config_option(name);
+    if (option.group == OptionGroup::augmentation) texts[name] = get_option(config, option);
+  }
+  texts["data"] = found;
+  apply_options(config, texts);
+}
+
 }  // namespace
 
 data::Dataset load_data(const TrainConfig& config) { return data::load_dataset(config.data, load_options(config)); }
@@ -45,6 +56,7 @@ data::Dataset load_data(TrainConfig& config, const std::set<std::string>& named)
   }
   data::Dataset dataset = data::load_dataset(config.data, options);
   if (!known) adapt({dataset.train.side, dataset.train.channels, dataset.classes});
+  if (config.data == "auto") name_data(config, dataset.name, named);
   return dataset;
 }
 

@@ -32,6 +32,13 @@ TEST_F(Precedence, APresetFlagBeatsTheFilesModel) {
   EXPECT_EQ(model({"--config", "c.toml", "--model", "tiny"}), Sizes(12, 192));
 }
 
+TEST_F(Precedence, ARecipesModelYieldsToWhatIsBesideIt) {
+  write_config("recipe = \"best\"\ndepth = 2\n");
+  EXPECT_EQ(model({"--config", "c.toml"}), Sizes(2, 128));
+  EXPECT_EQ(model({"--config", "c.toml", "--dim", "64"}), Sizes(2, 64));
+  EXPECT_EQ(model({"--config", "c.toml", "--model", "article"}), Sizes(6, 64));
+}
+
 TEST_F(Precedence, SectionsAreForTheirCommand) {
   write_config("depth = 2\n[train]\ndepth = 4\n[model]\ndim = 16\n");
   EXPECT_EQ(model({"--config", "c.toml"}), Sizes(2, 16));

@@ -37,6 +37,15 @@ TEST_F(Run, LeavesItsFolder) {
   EXPECT_EQ(bytes("run/checkpoint-last.safetensors"), bytes("run/checkpoint-00000022.safetensors"));
 }
 
+TEST_F(Run, AugmentsAsIsUsualForTheDataThatWereFound) {
+  const Result trained = program.run(
+      small_run("run") + Arguments{"--data", "auto", "--data-dir", ".", "--augment", "default", "--degrees", "3"});
+  ASSERT_EQ(trained.code, 0) << trained;
+  const auto config = bytes("run/config.toml");
+  EXPECT_TRUE(
+      says(std::string(config.begin(), config.end()), {"data = \"digits\"\n", "degrees = 3\n", "translate = 0.08\n"}));
+}
+
 TEST_F(Run, QuietPrintsResultsOnly) {
   const Result result = program.run(small_run("run") + Arguments{"--quiet"});
   EXPECT_EQ(result.code, 0) << result;

@@ -26,7 +26,7 @@ VARIANTS = {
     "mean with a class token": "--pool mean --class-token on --final-norm on",
     "padded": "--patch-size 5",
     "convolutions": "--stem convolutions",
-    "convolutions of an odd side": "--stem convolutions --patch-size 8",
+    "convolutions of an odd side": "--stem convolutions --patch-size 8 --stem-channels 5 --stem-depth 2",
     "masked": "--patch-mask 101110011",
     "masked mean": "--pool mean --patch-mask 101110011",
     "average": "--model-ema on --model-ema-decay 0.5 --lr 0.1",

@@ -70,6 +70,7 @@ std::vector<std::pair<Dialect, ViTConfig>> models_of_every_dialect() {
   result.emplace_back(Dialect::article, sincos);
   ViTConfig convolutions = article_model();
   convolutions.stem = models::Stem::convolutions;
+  convolutions.stem_depth = 2;
   convolutions.patch_size = 4;
   result.emplace_back(Dialect::article, convolutions);
   result.emplace_back(Dialect::article, timm_model());  // the article's names hold every model

@@ -65,6 +65,7 @@ constexpr Dialect dialects[] = {Dialect::article, Dialect::timm, Dialect::huggin
 TEST_F(Pretrained, ACheckpointOfOursMayHaveAStemOfConvolutions) {
   ViTConfig model = model_of(Dialect::article);
   model.stem = models::Stem::convolutions;
+  model.stem_depth = 2;
   const nn::NamedTensors parameters = numbered(model);
   write_safetensors(file_, {export_parameters(model, Dialect::article, parameters),
                             {{"vitcl", "0.1.0"},

@@ -14,6 +14,7 @@ size_t parameter_count(const ViTConfig& config) {
 
 TEST(ViTConfig, PresetsHaveTheKnownNumbersOfParameters) {
   EXPECT_EQ(parameter_count(preset("article")), 213642U);
+  EXPECT_EQ(parameter_count(preset("compact")), 626186U);
   EXPECT_EQ(parameter_count(preset("tiny")), 5717416U);
   EXPECT_EQ(parameter_count(preset("small")), 22050664U);
   EXPECT_EQ(parameter_count(preset("base")), 86567656U);
@@ -36,6 +37,8 @@ TEST(ViTConfig, SidesThatAreNoMultipleOfThePatchAreRoundedUp) {
 TEST(ViTConfig, JsonRoundTrips) {
   ViTConfig config = preset("tiny");
   config.stem = Stem::convolutions;
+  config.stem_channels = 16;
+  config.stem_depth = 2;
   config.position_std = 0.02F;
   config.pool = Pool::mean;
   config.pad_value = -0.42421296F;
@@ -45,21 +48,35 @@ TEST(ViTConfig, JsonRoundTrips) {
 
 TEST(ViTConfig, FilesFromBeforeTheStemHavePatches) {
   std::string text = to_json({});
-  for (const std::string key : {",\"stem\":\"patches\"", "\"position_std\":1.0,"}) {
+  for (const std::string key :
+       {",\"stem\":\"patches\"", ",\"stem_channels\":32", ",\"stem_depth\":1", "\"position_std\":1.0,"}) {
     ASSERT_NE(text.find(key), std::string::npos) << text;
     text.erase(text.find(key), key.size());
   }
   EXPECT_EQ(vit_config_from_json(text), ViTConfig());
 }
 
-// 3 x 3 convolutions to 16, 32 and 64 channels, with a bias each.
+// 3 x 3 convolutions to 16, 16, 32, 32, 64 and 64 channels, with a bias each, and LayerNorm behind each but the last.
 TEST(ViTConfig, AStemOfConvolutionsDoublesTheChannels) {
   ViTConfig config;
   config.patch_size = 8;
   const size_t patches = parameter_count(config);
   config.stem = Stem::convolutions;
+  config.stem_channels = 16;
+  config.stem_depth = 2;
   EXPECT_EQ(config.tokens(), 4U * 4 + 1);
-  EXPECT_EQ(parameter_count(config) + 65 * 64, patches + (9 * 16 + 16) + (9 * 16 * 32 + 32) + (9 * 32 * 64 + 64));
+  const size_t weights = 9 * (1 * 16 + 16 * 16 + 16 * 32 + 32 * 32 + 32 * 64 + 64 * 64), biases = 2 * (16 + 32 + 64);
+  EXPECT_EQ(parameter_count(config) + 65 * 64, patches + weights + biases + 2 * (2 * 16 + 2 * 32 + 64));
+}
+
+TEST(ViTConfig, AStemHasNoMoreChannelsThanTokens) {
+  ViTConfig config;
+  config.patch_size = 16;
+  config.stem = Stem::convolutions;
+  config.stem_channels = 24;
+  std::vector<size_t> channels;
+  for (const StemConvolution& convolution : config.stem_convolutions()) channels.push_back(convolution.out);
+  EXPECT_EQ(channels, (std::vector<size_t>{24, 48, 64, 64}));
 }
 
 TEST(ViTConfig, AStemOfConvolutionsNeedsAPowerOfTwo) {
@@ -70,8 +87,8 @@ TEST(ViTConfig, AStemOfConvolutionsNeedsAPowerOfTwo) {
     EXPECT_THROW(config.validate(), UsageError) << patch;
   }
   config.patch_size = 4;
-  config.dim = config.heads = 9;
-  EXPECT_THROW(config.validate(), UsageError) << "9 can't be halved";
+  config.stem_depth = 0;
+  EXPECT_THROW(config.validate(), UsageError);
 }
 
 TEST(ViTConfig, BrokenJsonIsAnError) {

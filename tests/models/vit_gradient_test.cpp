@@ -47,6 +47,8 @@ std::vector<Variant> variants() {
   fixed.config.position = Position::sincos;
   Variant convolutions{"StemOfConvolutions", tiny_model()};
   convolutions.config.stem = Stem::convolutions;
+  convolutions.config.stem_channels = 3;
+  convolutions.config.stem_depth = 2;
   convolutions.config.patch_size = 4;
   convolutions.config.pad_value = -0.5F;
   return {article, masked, mean, timm, average, fixed, convolutions};

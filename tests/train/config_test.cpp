@@ -84,7 +84,6 @@ TEST(Config, TheUsualAugmentationIsTheDataSets) {
 }
 
 TEST(Config, RefusesImpossibleAugmentation) {
-  EXPECT_TRUE(says(refusal({{"augment", "default"}, {"data", "auto"}}), {"--augment", "auto"}));
   EXPECT_TRUE(says(refusal({{"hflip", "1.5"}}), {"--hflip", "1.5", "0 to 1"}));
   EXPECT_TRUE(says(refusal({{"reprob", "nan"}}), {"--reprob"}));
   EXPECT_TRUE(says(refusal({{"scale", "1"}}), {"--scale", "0.9"}));
@@ -122,6 +121,21 @@ TEST(Config, ARecipeYieldsToWhatIsGivenBesideIt) {
   EXPECT_EQ(config.lr, 0.007) << "the recipe at hand changes nothing";
   apply_options(config, {{"recipe", "article"}});
   EXPECT_EQ(config, TrainConfig{});
+}
+
+TEST(Config, ARecipeIsAModelAndItsTreatmentOfTheData) {
+  TrainConfig config;
+  apply_options(config, {{"recipe", "best"}, {"data", "fashion-mnist"}, {"depth", "2"}, {"reprob", "0"}});
+  models::ViTConfig compact = models::preset("compact");
+  compact.depth = 2;
+  EXPECT_EQ(config.model, compact);
+  EXPECT_EQ(config.model_name, "compact");
+  EXPECT_EQ(config.augmentation.hflip, 0.5F);
+  EXPECT_EQ(config.augmentation.reprob, 0);
+  EXPECT_EQ(train::config_from_toml(train::to_toml(config), "config.toml"), config);
+  apply_options(config, {{"model", "article"}});
+  EXPECT_EQ(config.model, models::preset("article"));
+  EXPECT_EQ(config.opt, train::Opt::adamw);
 }
 
 TEST(Config, RefusalsNameTheOptionAndWhatItTakes) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -9,19 +8,28 @@
 
 namespace vitcl::models {
 
-/// What makes an image's tokens: a linear projection of its patches, or 3 x 3 convolutions that halve the sides until
-/// each patch is a token (Xiao et al. 2021, "Early Convolutions Help Transformers See Better").
+/// What makes an image's tokens: a linear projection of its patches, or 3 x 3 convolutions, those that halve the sides
+/// until each patch is a token and others between them, with LayerNorm and GELU behind each but the last (Xiao et al.
+/// 2021, "Early Convolutions Help Transformers See Better").
 enum class Stem { patches, convolutions };
 enum class Pool { cls, mean };
 enum class Head { linear, mlp };
 enum class AttentionScale { dim, head_dim };  ///< dim^-0.5 (the article) or (dim / heads)^-0.5 (timm, Hugging Face)
 enum class Position { learned, sincos };
 
+/// One of the stem's 3 x 3 convolutions, over images or tokens that are padded by one on every side.
+struct StemConvolution {
+  size_t in, out;  ///< channels
+  size_t stride;
+};
+
 /// A Vision Transformer's choices. The defaults are the article's model: 213,642 parameters.
 struct ViTConfig {
   size_t image_size = 28;  ///< side in pixels
   size_t patch_size = 7;   ///< with Stem::convolutions a power of two, at least 2
   Stem stem = Stem::patches;
+  size_t stem_channels = 32;  ///< of the first convolution; they double where the sides are halved, up to dim
+  size_t stem_depth = 1;      ///< convolutions at each resolution, of which the first halves the sides
   size_t channels = 1;
   size_t classes = 10;
   size_t dim = 64;
@@ -44,8 +52,8 @@ struct ViTConfig {
   size_t grid() const { return (image_size + patch_size - 1) / patch_size; }
   size_t patches() const { return grid() * grid(); }
   size_t tokens() const { return patches() + (class_token ? 1 : 0); }
-  /// The convolutions of Stem::convolutions.
-  size_t stem_stages() const { return static_cast<size_t>(std::countr_zero(patch_size)); }
+  /// Those of Stem::convolutions, in their order.
+  std::vector<StemConvolution> stem_convolutions() const;
   float attention_scale() const;
   /// Throws UsageError naming the field where the choices do not fit together (heads that do not divide dim, a zero).
   void validate() const;
@@ -67,7 +75,7 @@ struct DropRates {
   bool operator==(const DropRates&) const = default;
 };
 
-/// The presets' names: article, tiny, small, base (the last three as timm's vit_*_patch16_224).
+/// The presets' names: article, compact, and tiny, small, base as timm's vit_*_patch16_224.
 std::vector<std::string> preset_names();
 /// Throws UsageError listing the presets where there is none of that name.
 ViTConfig preset(const std::string& name);

@@ -57,8 +57,8 @@ void require_fitting(const models::ViTConfig& model, const data::Dataset& datase
 data::Dataset load_data(const TrainConfig& config);
 
 /// The same for a new run, whose model takes its image size, channels and classes from the data, unless the options
-/// image-size, channels and classes are among the `named`. Pictures in a folder are read in the size and the channels
-/// that initial weights are for. Validates the configuration.
+/// image-size, channels and classes are among the `named`; data "auto" becomes what was found. Pictures in a folder are
+/// read in the size and the channels that initial weights are for. Validates the configuration.
 data::Dataset load_data(TrainConfig& config, const std::set<std::string>& named);
 
 /// Reads the file that config.initial_checkpoint names and makes its model the configuration's, but for the image size,

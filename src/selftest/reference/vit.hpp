@@ -145,13 +145,14 @@ class ViTPass {
   NodePtr convolve(const Values& images) {
     auto x = std::make_shared<Node>(images.size());
     cut_patches<double>(images, batch_, c_.channels, c_.image_size, 1, 0.0, x->value);
-    size_t side = c_.image_size, channels = c_.channels;
-    for (size_t i = 0; i < c_.stem_stages(); ++i) {
-      const ops::UnfoldOptions options{3, 2, 1, i == 0 ? c_.pad_value : 0};
+    size_t side = c_.image_size;
+    const std::vector<models::StemConvolution> convolutions = c_.stem_convolutions();
+    for (size_t i = 0; i < convolutions.size(); ++i) {
+      const ops::UnfoldOptions options{3, convolutions[i].stride, 1, i == 0 ? c_.pad_value : 0};
       const std::string name = "stem." + std::to_string(i);
-      x = linear(name, unfold(i == 0 ? x : gelu(x), side, channels, options), 9 * channels);
+      x = linear(name, unfold(x, side, convolutions[i].in, options), 9 * convolutions[i].in);
       side = options.grid(side);
-      channels = parameter(name + ".bias").size();
+      if (i + 1 < convolutions.size()) x = gelu(layer_norm(name + ".norm", x));
     }
     return x;
   }
