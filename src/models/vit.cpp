@@ -56,10 +56,8 @@ Value convolve(Graph& graph, const ViTConfig& c, Value images) {
   for (size_t i = 0; i < convolutions.size(); ++i) {
     const auto [in, out, stride] = convolutions[i];
     const std::string name = fmt::format("stem.{}", i);
-    x = graph.add<nn::Unfold>(
-        name + ".windows", {x},
-        ops::UnfoldOptions{.stride = stride, .padding = 1, .pad_value = i == 0 ? c.pad_value : 0});
-    x = graph.add<nn::Linear>(name, {x}, 9 * in, out);
+    x = graph.add<nn::Convolution>(
+        name, {x}, in, out, ops::UnfoldOptions{.stride = stride, .padding = 1, .pad_value = i == 0 ? c.pad_value : 0});
     if (i + 1 == convolutions.size()) break;
     x = graph.add<nn::LayerNorm>(name + ".norm", {x}, out, c.norm_epsilon);
     x = graph.add<nn::Gelu>(name + ".gelu", {x});

@@ -26,12 +26,6 @@ double bytes(const GemmShape& s, const GemmTypes& types) {
                              size_of(types.c) * s.m * s.n);
 }
 
-std::optional<std::string> refuse_register_tiles(const DeviceCaps& caps, DType storage = DType::f32) {
-  if (caps.type == DeviceType::gpu) return "it is made for vector registers that a GPU's work-item does not have";
-  if (caps.small_kernels_only) return "the device's compiler can't digest large unrolled kernels";
-  return refuse_half(storage);
-}
-
 void run_clblast(Queue& queue, const GemmShape& s, const Buffer& a, const Buffer& b, const Buffer* bias, GradMode mode,
                  const Buffer& c) {
   if (bias != nullptr) {

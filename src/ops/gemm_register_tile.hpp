@@ -36,10 +36,26 @@ inline constexpr std::array<RegisterTile, 9> register_tiles = {{
 /// Whether the second fits.
 inline bool has_wide_registers(const DeviceCaps& caps) { return caps.native_float_width >= 16; }
 
+/// Why a device, or activations of that type, can't do with register tiles, if so.
+std::optional<std::string> refuse_register_tiles(const DeviceCaps& caps, DType storage = DType::f32);
 /// The tiles in a device's order of preference, all with the same refusal.
 std::vector<Candidate> register_tile_candidates(const DeviceCaps& caps, const std::optional<std::string>& refusal);
 /// The tile of that name.
 const RegisterTile& register_tile(std::string_view name);
+
+/// How a product's work is dealt: blocks of rows (multiples of the tile's) and of panels (its columns) for each slice
+/// of the inner size.
+struct RegisterTileSplit {
+  size_t slices, inner_per_slice;
+  size_t row_blocks, rows_per_block;
+  size_t panel_blocks, panels_per_block;
+};
+/// The macros of a tile's kernels.
+KernelSpec spec_of(const RegisterTile& tile);
+RegisterTileSplit split_register_tiles(const RegisterTile& tile, const GemmShape& shape, unsigned compute_units);
+/// c (m, n) = the sum of what `slices` holds, a matrix for each slice.
+void sum_register_tile_slices(Queue& queue, const RegisterTile& tile, const GemmShape& shape, size_t count,
+                              GradMode mode, const Buffer& c, const Buffer& slices);
 
 size_t register_tile_workspace_bytes(const GemmShape& shape);
 

@@ -15,9 +15,10 @@ namespace vitcl::ops {
 namespace {
 
 // The ops that have a choice, so that a misspelt one is not silently ignored.
-constexpr std::array<std::string_view, 18> ops_with_choice = {
-    "adam", "add",        "attention", "batch", "bias",        "cross_entropy", "dropout", "encoder_block", "gelu",
-    "gemm", "layer_norm", "optimizer", "parts", "patch_embed", "pool",          "scale",   "softmax",       "unfold"};
+constexpr std::array<std::string_view, 19> ops_with_choice = {
+    "adam",        "add",           "attention", "batch",   "bias",       "convolution", "cross_entropy",
+    "dropout",     "encoder_block", "gelu",      "gemm",    "layer_norm", "optimizer",   "parts",
+    "patch_embed", "pool",          "scale",     "softmax", "unfold"};
 
 struct Forced {
   std::string_view op, name;

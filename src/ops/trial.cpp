@@ -11,6 +11,7 @@
 #include "vitcl/backend/error.hpp"
 #include "vitcl/ops/add.hpp"
 #include "vitcl/ops/attention.hpp"
+#include "vitcl/ops/convolution.hpp"
 #include "vitcl/ops/encoder_block.hpp"
 #include "vitcl/ops/gelu.hpp"
 #include "vitcl/ops/layer_norm.hpp"
@@ -128,6 +129,24 @@ Trial try_encoder_block(Queue& queue, const OpShape& key) {
           tensors.results};
 }
 
+Trial try_convolution(Queue& queue, const OpShape& key) {
+  const auto sizes = sizes_of(key, 7);
+  const size_t batch = sizes[0], side = sizes[1], in = sizes[3], out = sizes[4];
+  const UnfoldOptions options{.window = sizes[5], .stride = sizes[6], .padding = (sizes[2] - side) / 2};
+  const Shape squares{batch, side * side, in}, made{batch, options.grid(side) * options.grid(side), out};
+  const Shape weights{out, options.windows(squares)[2]};
+  TrialTensors tensors(queue);
+  const Tensor x = tensors.input(squares), w = tensors.input(weights), dy = tensors.input(made);
+  const Tensor y = tensors.result(made), dx = tensors.result(squares), dw = tensors.result(weights);
+  const Tensor workspace = tensors.scratch(convolution_workspace_bytes(queue.device().caps(), squares, out, options));
+  return {[=, &queue] {
+            convolution_forward(queue, x, w, nullptr, options, y, workspace);
+            convolution_backward_input(queue, dy, w, options, overwrite, dx, workspace);
+            convolution_backward_weight(queue, dy, x, options, overwrite, dw, workspace);
+          },
+          tensors.results};
+}
+
 Trial try_layer_norm(Queue& queue, const OpShape& key) {
   const auto sizes = sizes_of(key, 2);
   const size_t rows = sizes[0], dim = sizes[1];
@@ -176,9 +195,10 @@ struct TriedOp {
   std::string_view op, plain;
   Trial (*make)(Queue&, const OpShape&);
 };
-constexpr std::array<TriedOp, 7> tried_ops = {{{"gemm", "local_tile", try_gemm},
+constexpr std::array<TriedOp, 8> tried_ops = {{{"gemm", "local_tile", try_gemm},
                                                {"encoder_block", "tile_6x16", try_encoder_block},
                                                {"attention", "work_group", try_attention},
+                                               {"convolution", "windows", try_convolution},
                                                {"layer_norm", "work_group", try_layer_norm},
                                                {"bias", "blocks", try_bias},
                                                {"gelu", "items", try_gelu},

@@ -10,6 +10,7 @@
 // Ops on tensors of their own, for the tuner. A shape's text gives the sizes on which an op's choice depends:
 //   gemm           FORM_MxNxK, FORM one of nt, nn, tn (gemm.hpp)
 //   encoder_block  BxTxHxDIMxMLP_DIM: images, tokens, heads
+//   convolution    BxSxPxCxOxWxD: images, side, padded side, channels, channels out, window, stride
 //   attention      BxTxHxD: images, tokens, heads, head size
 //   layer_norm     ROWSxDIM         bias  ROWSxDIM, of dy
 //   gelu, add      the elements

@@ -1,8 +1,11 @@
 // Ops whose activations are f16, on the devices that have cl_khr_fp16.
 #include "selftest/cases/half_storage.hpp"
 
+#include <cmath>
+
 #include "selftest/cases/add_case.hpp"
 #include "selftest/cases/attention_case.hpp"
+#include "selftest/cases/convolution_case.hpp"
 #include "selftest/cases/dropout_case.hpp"
 #include "selftest/cases/gelu_case.hpp"
 #include "selftest/cases/layer_norm_case.hpp"
@@ -34,6 +37,10 @@ CaseList every_third(const CaseList& cases) {
 // sqrt(D). Scaled by 1 / sqrt(D) it weighs keys or queries below 5 deviations, those of up to 4 rows.
 constexpr double attention_error = half_roundoff * 5 * 5 * 4;
 
+// The windows' gradients are rounded before up to 9 of them are summed to a token's; each is a product of up to 521
+// normal factors, up to 5 sqrt(521).
+const double convolution_error = half_roundoff * 9 * 5 * std::sqrt(521);
+
 INSTANTIATE_TEST_SUITE_P(HalfAdd, OpTest, halves(add_cases(), {"a", "b", "y", "dy", "da", "db"}), op_test_name);
 INSTANTIATE_TEST_SUITE_P(HalfAttention, OpTest,
                          halves(every_third(attention_cases()), {"qkv", "out", "dout", "dqkv"}, attention_error),
@@ -48,6 +55,8 @@ INSTANTIATE_TEST_SUITE_P(HalfPatchEmbed, OpTest,
                          halves(patch_embed_cases(), {"patches", "projected", "tokens", "dtokens", "dprojected"}),
                          op_test_name);
 INSTANTIATE_TEST_SUITE_P(HalfPool, OpTest, halves(pool_cases(), {"tokens", "y", "dy", "dtokens"}), op_test_name);
+INSTANTIATE_TEST_SUITE_P(HalfConvolution, OpTest,
+                         halves(convolution_cases(), {"x", "y", "dy", "dx"}, convolution_error), op_test_name);
 INSTANTIATE_TEST_SUITE_P(HalfUnfold, OpTest, halves(unfold_cases(), {"x", "windows", "dwindows", "dx"}), op_test_name);
 
 class HalfStorageTest : public DeviceTest {};

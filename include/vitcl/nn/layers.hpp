@@ -114,17 +114,19 @@ class CutPatches final : public Layer {
   float pad_value_;
 };
 
-/// The windows of a convolution over a square of tokens: (B, side * side, channels) -> (B, grid * grid, window * window
-/// * channels). With a Linear behind it, a convolution.
-class Unfold final : public Layer {
+/// A convolution over squares of tokens: (B, side * side, in) -> (B, grid * grid, out). Parameters: weight (out, window
+/// * window * in), bias (out), drawn as Linear draws its own.
+class Convolution final : public Layer {
  public:
-  explicit Unfold(ops::UnfoldOptions options) : options_(options) {}
-  std::string kind() const override { return "Unfold"; }
+  Convolution(size_t in, size_t out, ops::UnfoldOptions options) : in_(in), out_(out), options_(options) {}
+  std::string kind() const override { return "Convolution"; }
+  std::vector<ParameterSpec> parameters() const override;
   LayerPlan plan(const DeviceCaps& caps, const std::vector<Shape>& inputs) const override;
   void forward(Queue& queue, const ForwardArgs& args) const override;
   void backward(Queue& queue, const BackwardArgs& args) const override;
 
  private:
+  size_t in_, out_;
   ops::UnfoldOptions options_;
 };
 
