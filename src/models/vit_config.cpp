@@ -64,15 +64,17 @@ ViTConfig imagenet(size_t dim, size_t heads) {
   return c;
 }
 
-// For small images: three convolutions down to 8 x 8 pixels a token.
+// For small images: six convolutions, down to 8 x 8 pixels a token. docs/training.md has what led to it.
 ViTConfig compact() {
   ViTConfig c;
   c.patch_size = 8;
   c.stem = Stem::convolutions;
-  c.dim = 128;
-  c.depth = 4;
+  c.stem_channels = 28;
+  c.stem_depth = 2;
+  c.dim = 112;
+  c.depth = 2;
   c.heads = 4;
-  c.mlp_dim = 256;
+  c.mlp_dim = 224;
   c.pool = Pool::mean;
   c.class_token = false;
   c.head = Head::linear;

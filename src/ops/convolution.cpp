@@ -45,7 +45,9 @@ class Scratch {
     used_ = align_up(piece.bytes(), alignment_);
     return piece;
   }
+  /// An empty tensor where nothing is left.
   Tensor rest() const {
+    if (memory_.bytes() < used_ + sizeof(float)) return {};
     const size_t bytes = memory_.bytes() - used_;
     return {memory_.buffer().slice(used_, bytes), {bytes / sizeof(float)}};
   }

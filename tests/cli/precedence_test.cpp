@@ -33,9 +33,9 @@ TEST_F(Precedence, APresetFlagBeatsTheFilesModel) {
 }
 
 TEST_F(Precedence, ARecipesModelYieldsToWhatIsBesideIt) {
-  write_config("recipe = \"best\"\ndepth = 2\n");
-  EXPECT_EQ(model({"--config", "c.toml"}), Sizes(2, 128));
-  EXPECT_EQ(model({"--config", "c.toml", "--dim", "64"}), Sizes(2, 64));
+  write_config("recipe = \"best\"\ndepth = 3\n");
+  EXPECT_EQ(model({"--config", "c.toml"}), Sizes(3, 112));
+  EXPECT_EQ(model({"--config", "c.toml", "--dim", "64"}), Sizes(3, 64));
   EXPECT_EQ(model({"--config", "c.toml", "--model", "article"}), Sizes(6, 64));
 }
 

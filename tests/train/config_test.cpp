@@ -125,9 +125,9 @@ TEST(Config, ARecipeYieldsToWhatIsGivenBesideIt) {
 
 TEST(Config, ARecipeIsAModelAndItsTreatmentOfTheData) {
   TrainConfig config;
-  apply_options(config, {{"recipe", "best"}, {"data", "fashion-mnist"}, {"depth", "2"}, {"reprob", "0"}});
+  apply_options(config, {{"recipe", "best"}, {"data", "fashion-mnist"}, {"depth", "3"}, {"reprob", "0"}});
   models::ViTConfig compact = models::preset("compact");
-  compact.depth = 2;
+  compact.depth = 3;
   EXPECT_EQ(config.model, compact);
   EXPECT_EQ(config.model_name, "compact");
   EXPECT_EQ(config.augmentation.hflip, 0.5F);

@@ -9,8 +9,8 @@ namespace vitcl::ops {
 //   x, dx: (batch, side * side, in), a square row by row   w, dw: (out, window * window * in), flattened by row, column
 //   and channel   bias: (out)   y, dy: (batch, grid * grid, out), grid as UnfoldOptions has it
 // x, dx, y and dy may be f16, all of them or none. Two kinds of implementation: `tile_RxC` (the tiles of gemm.hpp)
-// reads the windows where they lie, in a padded copy of x (of dy for dx, which takes a stride of 1); `windows` writes them out
-// for the matrix product.
+// reads the windows where they lie, in a padded copy of x (of dy for dx, which takes a stride of 1); `windows` writes
+// them out for the matrix product.
 
 /// Bytes of scratch that any of the functions below needs at most for an x of that shape. What it holds between calls
 /// does not matter. Throws ShapeError where the windows don't fit x.
