@@ -69,12 +69,12 @@ ViTConfig compact() {
   ViTConfig c;
   c.patch_size = 8;
   c.stem = Stem::convolutions;
-  c.stem_channels = 28;
+  c.stem_channels = 24;
   c.stem_depth = 2;
-  c.dim = 112;
+  c.dim = 96;
   c.depth = 2;
   c.heads = 4;
-  c.mlp_dim = 224;
+  c.mlp_dim = 192;
   c.pool = Pool::mean;
   c.class_token = false;
   c.head = Head::linear;

@@ -34,7 +34,7 @@ TEST_F(Precedence, APresetFlagBeatsTheFilesModel) {
 
 TEST_F(Precedence, ARecipesModelYieldsToWhatIsBesideIt) {
   write_config("recipe = \"best\"\ndepth = 3\n");
-  EXPECT_EQ(model({"--config", "c.toml"}), Sizes(3, 112));
+  EXPECT_EQ(model({"--config", "c.toml"}), Sizes(3, 96));
   EXPECT_EQ(model({"--config", "c.toml", "--dim", "64"}), Sizes(3, 64));
   EXPECT_EQ(model({"--config", "c.toml", "--model", "article"}), Sizes(6, 64));
 }

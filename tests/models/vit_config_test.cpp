@@ -14,7 +14,7 @@ size_t parameter_count(const ViTConfig& config) {
 
 TEST(ViTConfig, PresetsHaveTheKnownNumbersOfParameters) {
   EXPECT_EQ(parameter_count(preset("article")), 213642U);
-  EXPECT_EQ(parameter_count(preset("compact")), 426254U);
+  EXPECT_EQ(parameter_count(preset("compact")), 314002U);
   EXPECT_EQ(parameter_count(preset("tiny")), 5717416U);
   EXPECT_EQ(parameter_count(preset("small")), 22050664U);
   EXPECT_EQ(parameter_count(preset("base")), 86567656U);
