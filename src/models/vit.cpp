@@ -179,8 +179,8 @@ void ViTConfig::validate() const {
     throw UsageError(fmt::format("a stem of convolutions needs a patch size of 2, 4, 8 or another power of two, got {}",
                                  patch_size));
   }
-  if (!(position_std >= 0))
-    throw UsageError(fmt::format("the position std must not be negative, got {}", position_std));
+  if (!(position_std >= 0) || !std::isfinite(position_std))
+    throw UsageError(fmt::format("the position std must be a number, 0 or more, got {}", position_std));
   if (pool == Pool::cls && !class_token) throw UsageError("CLS pooling needs a class token");
   if (!(norm_epsilon > 0)) throw UsageError(fmt::format("the norm epsilon must be positive, got {}", norm_epsilon));
 }

@@ -218,8 +218,8 @@ std::string accepted_values(const ConfigOption& option) {
 
 void apply_options(TrainConfig& config, const OptionTexts& texts) {
   for (const auto& [name, text] : texts) config_option(name);
-  for (const ConfigOption& option :
-       config_options()) {  // the table has `recipe`, `model` first, `pool` before `class-token`
+  // The table has `recipe` and `model` first, and `pool` before `class-token`.
+  for (const ConfigOption& option : config_options()) {
     if (auto text = texts.find(std::string(option.name)); text != texts.end()) set(config, option, text->second);
   }
 }

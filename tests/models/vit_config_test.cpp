@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "vitcl/backend/error.hpp"
 #include "vitcl/models/vit.hpp"
 
@@ -89,6 +92,14 @@ TEST(ViTConfig, AStemOfConvolutionsNeedsAPowerOfTwo) {
   config.patch_size = 4;
   config.stem_depth = 0;
   EXPECT_THROW(config.validate(), UsageError);
+}
+
+TEST(ViTConfig, PositionsNeedAFiniteDeviation) {
+  ViTConfig config;
+  for (const float deviation : {-1.0F, std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    config.position_std = deviation;
+    EXPECT_THROW(config.validate(), UsageError) << deviation;
+  }
 }
 
 TEST(ViTConfig, BrokenJsonIsAnError) {

@@ -125,8 +125,9 @@ struct TrainConfig {
 /// Throws UsageError unless the mask has one '0' or '1' for each of the model's patches.
 void validate_patch_mask(const std::string& mask, const models::ViTConfig& model);
 
-/// Sets what a recipe decides: "article" as TrainConfig's defaults have it, "best" for the best accuracy. validate()
-/// refuses others.
+/// Sets what a recipe decides: the model, the augmentation, the epochs, the loss, the optimiser and the schedule; for
+/// "article" as TrainConfig's defaults have them, for "best" for the best accuracy on small images. validate() refuses
+/// others.
 void apply_recipe(TrainConfig& config, const std::string& name);
 
 /// Where an option's value lives in a TrainConfig.
@@ -156,9 +157,9 @@ std::string get_option(const TrainConfig& config, const ConfigOption& option);
 std::string accepted_values(const ConfigOption& option);
 /// Values by option name.
 using OptionTexts = std::map<std::string, std::string>;
-/// Sets options from text. `model` is applied first and resets every model option to its preset, `augment` every option
-/// of augmentation to its own (as `data` does where augment is default); a `recipe` other than the present one likewise
-/// sets the training options that it decides; `pool` decides `class-token` where that is not given. Throws UsageError
+/// Sets options from text. A `recipe` other than the present one is applied first and sets all that it decides; then
+/// `model`, which resets every model option to its preset; `augment` resets every option of augmentation to its own (as
+/// `data` does where augment is default); `pool` decides `class-token` where that is not given. Throws UsageError
 /// naming the option and the values it takes.
 void apply_options(TrainConfig& config, const OptionTexts& texts);
 
