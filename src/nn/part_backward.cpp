@@ -1,24 +1,12 @@
 #include "nn/part_backward.hpp"
 
+#include "ops/scratch.hpp"
 #include "vitcl/ops/parts.hpp"
 
 namespace vitcl::nn {
 namespace {
 
-/// Pieces of a workspace, one behind the other.
-class Scratch {
- public:
-  Scratch(Buffer memory, size_t alignment) : memory_(std::move(memory)), alignment_(alignment) {}
-  Buffer take(size_t bytes) {
-    Buffer piece = memory_.slice(used_, bytes);
-    used_ = align_up(used_ + bytes, alignment_);
-    return piece;
-  }
-
- private:
-  Buffer memory_;
-  size_t alignment_, used_ = 0;
-};
+using ops::Scratch;
 
 /// One part's share of tensors whose first axis is the batch, or runs through it. Where a share starts at an address at
 /// which no buffer can, it is copied.

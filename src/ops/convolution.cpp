@@ -5,6 +5,7 @@
 #include "checks.hpp"
 #include "gemm_register_tile.hpp"
 #include "launch.hpp"
+#include "scratch.hpp"
 #include "vitcl/ops/implementation.hpp"
 #include "vitcl/ops/linear.hpp"
 #include "vitcl/tensor/square.hpp"
@@ -32,36 +33,28 @@ Squares check(std::string_view x_name, const Tensor& x, std::string_view w_name,
   return {windows[0], side, x.shape()[2], options.grid(side), out};
 }
 
-/// Two pieces of the scratch memory.
-class Scratch {
- public:
-  Scratch(Device& device, const Tensor& memory, const Squares& sizes, const UnfoldOptions& options)
-      : memory_(memory), alignment_(device.caps().buffer_alignment) {
-    const Shape x{sizes.batch, sizes.side * sizes.side, sizes.in};
-    expect_bytes(op, "the workspace", memory, convolution_workspace_bytes(device.caps(), x, sizes.out, options));
-  }
-  Tensor first(const Shape& shape, DType dtype) {
-    Tensor piece(memory_.buffer(), shape, dtype);
-    used_ = align_up(piece.bytes(), alignment_);
-    return piece;
-  }
-  /// An empty tensor where nothing is left.
-  Tensor rest() const {
-    if (memory_.bytes() < used_ + sizeof(float)) return {};
-    const size_t bytes = memory_.bytes() - used_;
-    return {memory_.buffer().slice(used_, bytes), {bytes / sizeof(float)}};
-  }
+/// Throws ShapeError where the workspace is too small.
+Scratch scratch_in(Device& device, const Tensor& workspace, const Squares& sizes, const UnfoldOptions& options) {
+  const Shape x{sizes.batch, sizes.side * sizes.side, sizes.in};
+  expect_bytes(op, "the workspace", workspace, convolution_workspace_bytes(device.caps(), x, sizes.out, options));
+  return {workspace.buffer(), device.caps().buffer_alignment};
+}
 
- private:
-  Tensor memory_;
-  size_t alignment_, used_ = 0;
-};
+Tensor take(Scratch& scratch, const Shape& shape, DType dtype) {
+  return {scratch.take(shape.elements() * size_of(dtype)), shape, dtype};
+}
+
+/// All that is left, of whole floats; an empty tensor where nothing is.
+Tensor take_rest(Scratch& scratch) {
+  const Shape floats{scratch.left() / sizeof(float)};
+  return floats.elements() == 0 ? Tensor() : take(scratch, floats, DType::f32);
+}
 
 /// x (batch, side * side, channels) with `border` tokens around every square.
 Tensor padded(Queue& queue, const Tensor& x, size_t side, size_t border, float pad_value, Scratch& scratch) {
   if (border == 0) return x;
   const UnfoldOptions whole{.window = side + 2 * border, .padding = border, .pad_value = pad_value};
-  const Tensor copy = scratch.first(whole.windows(x.shape()), x.dtype());
+  const Tensor copy = take(scratch, whole.windows(x.shape()), x.dtype());
   unfold_forward(queue, x, whole, copy);
   return copy;
 }
@@ -147,21 +140,21 @@ void convolution_forward(Queue& queue, const Tensor& x, const Tensor& w, const T
                          const UnfoldOptions& options, const Tensor& y, const Tensor& workspace) {
   Squares s = check("x", x, "w", w, "y", y, options);
   if (bias != nullptr) expect_shape(op, "bias", *bias, {s.out}, "to fit w");
-  Scratch scratch(queue.device(), workspace, s, options);
+  Scratch scratch = scratch_in(queue.device(), workspace, s, options);
   if (const RegisterTile* tile = choose_tile(queue.device(), s, options, x.dtype())) {
     const Tensor squares = padded(queue, x, s.side, options.padding, options.pad_value, scratch);
     s.side += 2 * options.padding;
     return convolve(queue, *tile, squares, s, options.window, options.stride, w, bias, false, GradMode::overwrite, y);
   }
-  const Tensor windows = scratch.first(options.windows(x.shape()), x.dtype());
+  const Tensor windows = take(scratch, options.windows(x.shape()), x.dtype());
   unfold_forward(queue, x, options, windows);
-  linear_forward(queue, windows, w, bias, y, scratch.rest());
+  linear_forward(queue, windows, w, bias, y, take_rest(scratch));
 }
 
 void convolution_backward_input(Queue& queue, const Tensor& dy, const Tensor& w, const UnfoldOptions& options,
                                 GradMode mode, const Tensor& dx, const Tensor& workspace) {
   const Squares s = check("dx", dx, "w", w, "dy", dy, options);
-  Scratch scratch(queue.device(), workspace, s, options);
+  Scratch scratch = scratch_in(queue.device(), workspace, s, options);
   const RegisterTile* tile = choose_tile(queue.device(), s, options, dx.dtype());
   if (tile != nullptr && options.stride == 1) {  // a convolution of dy, with the weights' places in reverse
     const size_t border = options.window - 1 - options.padding;
@@ -169,23 +162,23 @@ void convolution_backward_input(Queue& queue, const Tensor& dy, const Tensor& w,
     const Squares back{s.batch, s.grid + 2 * border, s.out, s.side, s.in};
     return convolve(queue, *tile, squares, back, options.window, 1, w, nullptr, true, mode, dx);
   }
-  const Tensor dwindows = scratch.first(options.windows(dx.shape()), dx.dtype());
-  linear_backward_input(queue, dy, w, GradMode::overwrite, dwindows, scratch.rest());
+  const Tensor dwindows = take(scratch, options.windows(dx.shape()), dx.dtype());
+  linear_backward_input(queue, dy, w, GradMode::overwrite, dwindows, take_rest(scratch));
   unfold_backward(queue, dwindows, options, mode, dx);
 }
 
 void convolution_backward_weight(Queue& queue, const Tensor& dy, const Tensor& x, const UnfoldOptions& options,
                                  GradMode mode, const Tensor& dw, const Tensor& workspace) {
   Squares s = check("x", x, "dw", dw, "dy", dy, options);
-  Scratch scratch(queue.device(), workspace, s, options);
+  Scratch scratch = scratch_in(queue.device(), workspace, s, options);
   if (const RegisterTile* tile = choose_tile(queue.device(), s, options, x.dtype())) {
     const Tensor squares = padded(queue, x, s.side, options.padding, options.pad_value, scratch);
     s.side += 2 * options.padding;
-    return weight_gradient_in_tiles(queue, *tile, dy, squares, s, options, mode, dw, scratch.rest());
+    return weight_gradient_in_tiles(queue, *tile, dy, squares, s, options, mode, dw, take_rest(scratch));
   }
-  const Tensor windows = scratch.first(options.windows(x.shape()), x.dtype());
+  const Tensor windows = take(scratch, options.windows(x.shape()), x.dtype());
   unfold_forward(queue, x, options, windows);
-  linear_backward_weight(queue, dy, windows, mode, dw, scratch.rest());
+  linear_backward_weight(queue, dy, windows, mode, dw, take_rest(scratch));
 }
 
 }  // namespace vitcl::ops

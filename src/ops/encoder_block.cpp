@@ -82,9 +82,7 @@ Kernel block_kernel(Queue& queue, const EncoderBlockShape& shape, int64_t omitte
     return register_tile_candidates(caps, refuse_encoder_block(caps, shape));
   }));
   return queue.device().kernel(op, entry,
-                               KernelSpec()
-                                   .define("ROWS", to_int(op, "rows", tile.rows))
-                                   .define("VECTORS", to_int(op, "vectors", tile.vectors))
+                               spec_of(tile)
                                    .define("LANES", wide ? 16 : 8)
                                    .define("HEAD_DIM", to_int(op, "the head size", shape.dim / shape.heads))
                                    .define("MAX_TOKENS", to_int(op, "tokens", align_up(shape.tokens, 8)))

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "ops/gemm.hpp"
+#include "ops/gemm_register_tile.hpp"
 #include "selftest/cases/op_case.hpp"
 #include "selftest/reference/convolution.hpp"
 #include "vitcl/ops/convolution.hpp"
@@ -58,10 +58,8 @@ struct ConvolutionCase final : OpCase {
   bool exact_on_integers() const override { return true; }
   std::vector<std::string> implementations(const DeviceInfo& info) const override {
     std::vector<std::string> all{"convolution:windows"};
-    for (const Candidate& candidate : ops::gemm_candidates(info.caps)) {
-      const bool tile = candidate.name.starts_with("tile_");
-      if (tile && !candidate.refusal) all.push_back("convolution:" + candidate.name);
-    }
+    if (ops::refuse_register_tiles(info.caps)) return all;
+    for (const ops::RegisterTile& tile : ops::register_tiles) all.push_back("convolution:" + std::string(tile.name));
     return all;
   }
 
@@ -71,7 +69,7 @@ struct ConvolutionCase final : OpCase {
  private:
   reference::ConvolutionSizes sizes() const { return {batch, side, in, out, options}; }
   size_t grid() const { return options.grid(side); }
-  size_t length() const { return options.window * options.window * in; }
+  size_t length() const { return sizes().length(); }
   double products() const { return static_cast<double>(batch * grid() * grid() * out * length()); }
   double elements() const {
     return static_cast<double>(batch * (side * side * in + grid() * grid() * out) + out * length());
