@@ -5,6 +5,7 @@
 #include "command.hpp"
 #include "console.hpp"
 #include "options.hpp"
+#include "picture_files.hpp"
 #include "vitcl/train/augmentation.hpp"
 #include "vitcl/train/trainer.hpp"
 
@@ -20,6 +21,7 @@ struct Options : CommonOptions {
 int run(const Options& options, const std::set<std::string>& from_file) {
   train::TrainConfig config = options.flags.config(from_file);
   const data::Dataset dataset = train::load_data(config, options.flags.named());
+  tell_left_out(dataset);
   if (!config.augmentation.any() && !config.mix.any()) config.augmentation = train::usual_augmentation(dataset.name);
   Device device(select_device(config.device));
   const Notes note(options.quiet);
@@ -39,8 +41,8 @@ Command add_data_preview(CLI::App& root, CLI::App& data) {
   app->add_option("--images", options->images, "rows: the first so many training images")->option_text("N [8]");
   app->add_option("--epochs", options->epochs, "columns: the first so many epochs")->option_text("N [9]");
   options->flags.add(*app, {train::OptionGroup::augmentation});
-  options->flags.add(*app, {"device", "data", "data-dir", "digits-seed", "val-split", "image-size", "channels",
-                            "train-samples", "seed"});
+  options->flags.add(*app, {"device", "data", "data-dir", "digits-seed", "val-split", "strict", "image-size",
+                            "channels", "train-samples", "seed"});
   add_config_file(*app, *options);
   add_quiet(*app, *options);
   return {app, [options, app, &root] { return run(*options, complete_options(root, *app)); }};

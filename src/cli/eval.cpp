@@ -7,6 +7,7 @@
 #include "device_report.hpp"
 #include "eval_report.hpp"
 #include "options.hpp"
+#include "picture_files.hpp"
 #include "tuning.hpp"
 #include "vitcl/train/trainer.hpp"
 
@@ -65,6 +66,7 @@ int run(const Options& options, const std::set<std::string>& from_file) {
   const train::Checkpoint checkpoint = train::load_checkpoint(options.checkpoint);
   const train::TrainConfig config = complete(options.flags.config(from_file), options, checkpoint);
   const data::Dataset dataset = train::load_data(config);
+  tell_left_out(dataset);
   const Notes note(options.quiet);
   const DeviceInfo info = select_device(config.device);
   Device device(info, {.profile = options.profile, .implementations = load_tuning(info, note).names()});
@@ -93,8 +95,8 @@ Command add_eval(CLI::App& root) {
   auto options = std::make_shared<Options>();
   CLI::App* app = root.add_subcommand("eval", "Measure a checkpoint on test images");
   app->add_option("CHECKPOINT", options->checkpoint, "checkpoint of a run")->required()->option_text(" ");
-  options->flags.add(
-      *app, {"device", "data", "data-dir", "digits-seed", "val-split", "test-samples", "batch-size", "patch-mask"});
+  options->flags.add(*app, {"device", "data", "data-dir", "digits-seed", "val-split", "strict", "test-samples",
+                            "batch-size", "patch-mask"});
   app->get_option("--data")->option_text("TEXT [the checkpoint's]");
   add_config_file(*app, *options);
   add_topk(*app, options->topk, "also count an image whose class is among the K most probable");

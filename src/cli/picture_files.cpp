@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdio>
 #include <memory>
 
+#include "console.hpp"
 #include "vitcl/backend/error.hpp"
 
 namespace vitcl::cli {
@@ -16,18 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_picture(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-}
-
 std::vector<PictureFile> pictures_in(const fs::path& folder) {
   std::vector<PictureFile> files;
   std::error_code error;
   for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (is_picture(entry->path()) && entry->symlink_status().type() == fs::file_type::regular)
+    if (io::is_picture_name(entry->path()) && entry->symlink_status().type() == fs::file_type::regular)
       files.push_back({entry->path(), true});
   }
   if (error) throw DataError(fmt::format("can't read the folder {}: {}", folder.string(), error.message()));
@@ -42,9 +35,11 @@ class Spooled {
   Spooled() : file_(std::tmpfile(), std::fclose) {
     std::array<char, 1 << 16> block{};
     bool whole = file_ != nullptr;
-    while (whole) {
-      const size_t count = std::fread(block.data(), 1, block.size(), stdin);
+    for (size_t count = 0, all = 0; whole; all += count) {
+      count = std::fread(block.data(), 1, block.size(), stdin);
       if (count == 0) break;
+      if (all > most_bytes)
+        throw DataError(fmt::format("standard input has more than {} bytes; an image is wanted", most_bytes));
       whole = std::fwrite(block.data(), 1, count, file_.get()) == count;
     }
     if (!whole || std::ferror(stdin) != 0 || std::fflush(file_.get()) != 0)
@@ -53,6 +48,7 @@ class Spooled {
   fs::path path() const { return fmt::format("/dev/fd/{}", fileno(file_.get())); }
 
  private:
+  static constexpr size_t most_bytes = size_t{1} << 28;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 
@@ -71,6 +67,16 @@ std::vector<PictureFile> picture_files(const std::vector<std::string>& arguments
     }
   }
   return files;
+}
+
+void tell_left_out(const data::Dataset& dataset) {
+  constexpr size_t most = 10;
+  const std::vector<std::string>& errors = dataset.unreadable;
+  if (errors.empty()) return;
+  for (size_t i = 0; i < std::min(errors.size(), most); ++i) print_error("skipped: " + errors[i]);
+  print_error(fmt::format("{} can't be read and {} left out; --strict refuses {}",
+                          errors.size() == 1 ? "1 picture" : grouped(errors.size()) + " pictures",
+                          errors.size() == 1 ? "is" : "are", errors.size() == 1 ? "it" : "them"));
 }
 
 io::Image read_picture(const PictureFile& file) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "vitcl/data/dataset.hpp"
 #include "vitcl/io/image.hpp"
 
 namespace vitcl::cli {
@@ -20,5 +21,8 @@ std::vector<PictureFile> picture_files(const std::vector<std::string>& arguments
 
 /// Throws DataError naming the file where it can't be read as a picture.
 io::Image read_picture(const PictureFile& file);
+
+/// Tells how many pictures of a data set were left out as they can't be read, and which the first are.
+void tell_left_out(const data::Dataset& dataset);
 
 }  // namespace vitcl::cli

@@ -8,6 +8,7 @@
 #include "console.hpp"
 #include "device_report.hpp"
 #include "options.hpp"
+#include "picture_files.hpp"
 #include "progress_view.hpp"
 #include "stop_signal.hpp"
 #include "trace_file.hpp"
@@ -223,6 +224,7 @@ int start_run(const Options& options, const std::set<std::string>& from_file) {
   std::optional<io::Pretrained> weights;
   if (!config.initial_checkpoint.empty()) weights = train::read_initial_weights(config, options.flags.named());
   const data::Dataset dataset = train::load_data(config, options.flags.named());
+  tell_left_out(dataset);
   train::require_fitting(config.model, dataset);
   const Notes note(options.quiet);
   const std::vector<DeviceInfo> chosen = chosen_devices(options, config, note);
@@ -247,6 +249,7 @@ int resume_run(const Options& options) {
   const train::RunFolder folder = train::RunFolder::open(options.resume);
   const train::TrainConfig config = resumed_config(options, folder);
   const data::Dataset dataset = train::load_data(config);
+  tell_left_out(dataset);
   train::require_fitting(config.model, dataset);
   if (!options.trace.empty()) require_writable(options.trace);
   const Notes note(options.quiet);

@@ -3,16 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <cmath>
 #include <fstream>
+#include <iterator>
 #include <optional>
 
-#include "hold_out.hpp"
 #include "parallel.hpp"
+#include "picture_listing.hpp"
 #include "vitcl/backend/error.hpp"
-#include "vitcl/data/sampling.hpp"
 #include "vitcl/io/image.hpp"
 
 #define XXH_INLINE_ALL
@@ -22,107 +19,6 @@ namespace vitcl::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A picture and its class.
-struct Picture {
-  fs::path file;
-  int32_t label = 0;
-};
-
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-bool is_picture(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
-}
-
-std::vector<std::string> sub_folders(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (entry.is_directory() && !is_hidden(entry.path())) names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::vector<fs::path> pictures_in(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
-    if (is_picture(entry.path()) && !is_hidden(entry.path()) && !entry.is_directory()) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-/// The pictures of every class in `folder`, whose names become numbers by their places in `classes`.
-std::vector<Picture> list(const fs::path& folder, const std::vector<std::string>& classes) {
-  std::vector<Picture> pictures;
-  for (const std::string& name : sub_folders(folder)) {
-    const auto place = std::lower_bound(classes.begin(), classes.end(), name);
-    if (place == classes.end() || *place != name)
-      throw DataError(fmt::format("{} is no class of the training pictures, which have {}; rename or remove it",
-                                  (folder / name).string(), fmt::join(classes, ", ")));
-    const std::vector<fs::path> files = pictures_in(folder / name);
-    if (files.empty())
-      throw DataError(fmt::format("the class folder {} holds no .png, .jpg or .jpeg files; fill or remove it",
-                                  (folder / name).string()));
-    for (const fs::path& file : files) pictures.push_back({file, static_cast<int32_t>(place - classes.begin())});
-  }
-  return pictures;
-}
-
-std::vector<Picture> shuffled(const std::vector<Picture>& pictures) {
-  constexpr uint64_t seed = 0;  // never the run's: every run and evaluation meets the same split
-  std::vector<Picture> result;
-  for (const int32_t i : epoch_order(pictures.size(), seed, 0)) result.push_back(pictures[static_cast<size_t>(i)]);
-  return result;
-}
-
-/// Moves the pictures that are held out to a list of their own.
-std::vector<Picture> take_part(std::vector<Picture>& pictures, size_t classes, double part) {
-  std::vector<int32_t> labels;
-  for (const Picture& picture : pictures) labels.push_back(picture.label);
-  const std::vector<bool> held = held_out(labels, classes, part);
-  std::vector<Picture> taken, left;
-  for (size_t i = 0; i < pictures.size(); ++i) (held[i] ? taken : left).push_back(std::move(pictures[i]));
-  pictures = std::move(left);
-  return taken;
-}
-
-/// What is in the folder, by class.
-struct Listing {
-  std::vector<std::string> classes;
-  std::vector<Picture> train, test;
-};
-
-/// The folder's sub-folder of test pictures; nothing where it has none.
-std::optional<fs::path> test_folder(const fs::path& folder) {
-  for (const char* name : {"val", "validation", "test"})
-    if (fs::is_directory(folder / name)) return folder / name;
-  return std::nullopt;
-}
-
-Listing list(const fs::path& folder, double val_split) {
-  const bool has_train = fs::is_directory(folder / "train");
-  const fs::path train = has_train ? folder / "train" : folder;
-  const std::optional<fs::path> test = has_train && val_split == 0 ? test_folder(folder) : std::nullopt;
-  if (!test && val_split == 0)
-    throw DataError(
-        fmt::format("the folder {} has no pictures to test on: FOLDER/train/CLASS/*.png beside FOLDER/val/CLASS/*.png "
-                    "are wanted, or --val-split 0.1 to test on a tenth of what there is",
-                    folder.string()));
-  Listing listing{.classes = sub_folders(train), .train = {}, .test = {}};
-  if (listing.classes.size() < 2)
-    throw DataError(fmt::format("the folder {} holds {}; at least two folders of pictures, one a class, are wanted",
-                                train.string(),
-                                listing.classes.empty() ? "no class folders" : "one class: " + listing.classes[0]));
-  listing.train = shuffled(list(train, listing.classes));
-  listing.test =
-      test ? shuffled(list(*test, listing.classes)) : take_part(listing.train, listing.classes.size(), val_split);
-  if (listing.test.empty())
-    throw DataError(fmt::format("{} holds no pictures to test on", (test ? *test : folder).string()));
-  return listing;
-}
 
 /// Decodes a picture whenever it is wanted.
 class PictureFiles final : public ImageSource {
@@ -166,54 +62,127 @@ std::string content_of(const std::vector<Picture>& pictures, const fs::path& fol
   return hexadecimal(fmt::format("{}", fmt::join(lines, "")));
 }
 
+/// The picture; nothing where it can't be decoded, unless `strict`.
+std::optional<io::Image> try_image(const Picture& picture, bool strict) {
+  try {
+    return io::read_image(picture.file);
+  } catch (const DataError&) {
+    if (strict) throw;
+    return std::nullopt;
+  }
+}
+
+/// The shorter side of the first picture that can be decoded, at most 224.
+size_t suggested_side(const std::vector<Picture>& pictures, const fs::path& folder, bool strict) {
+  constexpr size_t largest = 224;
+  for (const Picture& picture : pictures)
+    if (const auto image = try_image(picture, strict)) return std::min({image->width, image->height, largest});
+  throw DataError(fmt::format("none of the training pictures in {} can be read; --strict tells why", folder.string()));
+}
+
+/// Colours where one of the first pictures has them.
+size_t suggested_channels(const std::vector<Picture>& pictures, const FolderOptions& options) {
+  constexpr size_t enough = 100;
+  std::vector<size_t> channels(std::min(pictures.size(), enough), 1);
+  for_each_index(channels.size(), options.workers, [&](size_t i) {
+    if (const auto image = try_image(pictures[i], options.strict)) channels[i] = image->channels;
+  });
+  return std::ranges::count(channels, size_t{3}) > 0 ? 3 : 1;
+}
+
 /// Fills in what the options leave to the pictures.
-FolderOptions completed(FolderOptions options, const std::vector<Picture>& pictures) {
-  constexpr size_t enough = 100, largest = 224;
+FolderOptions completed(FolderOptions options, const std::vector<Picture>& pictures, const fs::path& folder) {
   if (options.workers == 0) options.workers = default_workers();
-  if (options.image_size == 0) {
-    const io::Image first = io::read_image(pictures.front().file);
-    options.image_size = std::min({first.width, first.height, largest});
-  }
-  if (options.channels == 0) {
-    const size_t count = std::min(pictures.size(), enough);
-    std::array<size_t, enough> channels{};
-    for_each_index(count, options.workers, [&](size_t i) { channels[i] = io::read_image(pictures[i].file).channels; });
-    options.channels = *std::max_element(channels.begin(), channels.end());
-  }
+  if (options.image_size == 0) options.image_size = suggested_side(pictures, folder, options.strict);
+  if (options.channels == 0) options.channels = suggested_channels(pictures, options);
   return options;
 }
 
-Split make_split(std::vector<Picture> pictures, const fs::path& folder, const FolderOptions& options, bool in_memory) {
-  Split split{
-      .count = pictures.size(), .channels = options.channels, .side = options.image_size, .pixels = {}, .labels = {}};
-  for (const Picture& picture : pictures) split.labels.push_back(picture.label);
-  split.content = content_of(pictures, folder, options.workers);
-  auto source = std::make_shared<PictureFiles>(std::move(pictures), options.channels, options.image_size);
-  if (!in_memory) {
-    split.source = std::move(source);
-    return split;
-  }
-  split.pixels.resize(split.bytes());
-  for_each_index(split.count, options.workers, [&](size_t i) {
-    source->read(i, std::span(split.pixels).subspan(i * split.image_bytes(), split.image_bytes()));
+/// What decoding pictures gave.
+struct Decoded {
+  std::vector<Picture> pictures;    ///< those that can be decoded
+  std::vector<uint8_t> pixels;      ///< theirs, where they are kept
+  std::vector<std::string> errors;  ///< of the others
+};
+
+/// Decodes every picture.
+Decoded decode(std::vector<Picture> pictures, const FolderOptions& options, bool keep_pixels) {
+  const PictureFiles source(pictures, options.channels, options.image_size);
+  const size_t bytes = options.channels * options.image_size * options.image_size;
+  std::vector<uint8_t> pixels(keep_pixels ? pictures.size() * bytes : 0);
+  std::vector<std::string> errors(pictures.size());
+  for_each_index(pictures.size(), options.workers, [&](size_t i) {
+    std::vector<uint8_t> unkept(keep_pixels ? 0 : bytes);
+    try {
+      source.read(i, keep_pixels ? std::span(pixels).subspan(i * bytes, bytes) : std::span(unkept));
+    } catch (const DataError& error) {
+      if (options.strict) throw;
+      errors[i] = error.what();
+    }
   });
+  Decoded decoded;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    if (!errors[i].empty()) {
+      decoded.errors.push_back(std::move(errors[i]));
+      continue;
+    }
+    const size_t place = decoded.pictures.size();
+    if (keep_pixels && place < i) std::copy_n(pixels.data() + i * bytes, bytes, pixels.data() + place * bytes);
+    decoded.pictures.push_back(std::move(pictures[i]));
+  }
+  pixels.resize(keep_pixels ? decoded.pictures.size() * bytes : 0);
+  decoded.pixels = std::move(pixels);
+  return decoded;
+}
+
+/// A split of the pictures that can be decoded; why the others can't goes to `unreadable`.
+Split make_split(std::vector<Picture> pictures, const fs::path& folder, const FolderOptions& options, bool in_memory,
+                 std::vector<std::string>& unreadable) {
+  Decoded decoded = in_memory || !options.strict ? decode(std::move(pictures), options, in_memory)
+                                                 : Decoded{std::move(pictures), {}, {}};
+  std::move(decoded.errors.begin(), decoded.errors.end(), std::back_inserter(unreadable));
+  Split split{.count = decoded.pictures.size(),
+              .channels = options.channels,
+              .side = options.image_size,
+              .pixels = std::move(decoded.pixels),
+              .labels = {}};
+  for (const Picture& picture : decoded.pictures) split.labels.push_back(picture.label);
+  split.content = content_of(decoded.pictures, folder, options.workers);
+  if (!in_memory)
+    split.source = std::make_shared<PictureFiles>(std::move(decoded.pictures), options.channels, options.image_size);
   return split;
+}
+
+/// Throws DataError where, without the pictures that can't be read, a class has nothing to train on or there is nothing
+/// to test on.
+void require_enough_left(const Dataset& dataset, const fs::path& folder) {
+  if (dataset.unreadable.empty()) return;
+  const auto refuse = [&](const std::string& what) {
+    throw DataError(fmt::format("{} of the pictures in {} can't be read, which leaves none {}; the first: {}",
+                                dataset.unreadable.size(), folder.string(), what, dataset.unreadable.front()));
+  };
+  for (size_t label = 0; label < dataset.classes; ++label)
+    if (std::ranges::count(dataset.train.labels, static_cast<int32_t>(label)) == 0)
+      refuse(fmt::format("of the class {} to train on", dataset.class_names[label]));
+  if (dataset.test.count == 0) refuse("to test on");
 }
 
 }  // namespace
 
 Dataset load_image_folder(const fs::path& folder, const FolderOptions& wanted) {
   try {
-    Listing listing = list(folder, wanted.val_split);
-    const FolderOptions options = completed(wanted, listing.train);
+    Listing listing = list_pictures(folder, wanted.val_split, wanted.strict);
+    const FolderOptions options = completed(wanted, listing.train, folder);
     const size_t images = listing.train.size() + listing.test.size();
     const size_t bytes = images * options.channels * options.image_size * options.image_size;
     const bool in_memory = options.most_bytes == 0 || bytes <= options.most_bytes;
     Dataset dataset;
     dataset.classes = listing.classes.size();
     dataset.class_names = std::move(listing.classes);
-    dataset.train = make_split(std::move(listing.train), folder, options, in_memory);
-    dataset.test = make_split(std::move(listing.test), folder, options, in_memory);
+    dataset.unreadable = std::move(listing.refused);
+    dataset.train = make_split(std::move(listing.train), folder, options, in_memory, dataset.unreadable);
+    dataset.test = make_split(std::move(listing.test), folder, options, in_memory, dataset.unreadable);
+    require_enough_left(dataset, folder);
     measure_normalisation(dataset);
     return dataset;
   } catch (const fs::filesystem_error& error) {

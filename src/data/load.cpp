@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "hold_out.hpp"
@@ -19,6 +20,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Throws DataError where all images are of one class, which nothing can be learned from.
+void require_several_classes(const Dataset& dataset, const fs::path& folder) {
+  const std::vector<int32_t>& labels = dataset.train.labels;
+  if (std::adjacent_find(labels.begin(), labels.end(), std::not_equal_to<>()) != labels.end()) return;
+  throw DataError(fmt::format("all training images in {} are of one class, {}; at least two classes are wanted",
+                              folder.string(), dataset.class_names[static_cast<size_t>(labels.front())]));
+}
+
 Dataset load_known(const KnownSet& set, const LoadOptions& options) {
   std::vector<std::string> looked;
   const std::optional<Found> found = locate(set, options, looked);
@@ -26,6 +35,7 @@ Dataset load_known(const KnownSet& set, const LoadOptions& options) {
     throw DataError(
         fmt::format("the data set {} was not found. Looked in {}. {}", set.name, fmt::join(looked, ", "), set.remedy));
   Dataset dataset = set.read(set, found->folder);
+  require_several_classes(dataset, found->folder);
   hold_out(dataset, options.val_split);
   dataset.name = set.name;
   dataset.source = found->source;
@@ -41,7 +51,8 @@ Dataset load_pictures(const fs::path& folder, const LoadOptions& options) {
                                     .channels = options.channels,
                                     .val_split = options.val_split,
                                     .most_bytes = options.most_bytes == 0 ? half_of_memory() : options.most_bytes,
-                                    .workers = options.workers});
+                                    .workers = options.workers,
+                                    .strict = options.strict});
 }
 
 bool has_folders(const fs::path& folder) {
@@ -68,6 +79,7 @@ Dataset load_folder(const fs::path& folder, const LoadOptions& options) {
                     "binary files, or a folder of PNG or JPEG files for each class are wanted",
                     folder.string()));
   }
+  require_several_classes(dataset, folder);
   if (dataset.train.content.empty()) hold_out(dataset, options.val_split);  // of pictures it is done
   dataset.name = folder.string();
   dataset.source += fmt::format(" in {}", folder.string());

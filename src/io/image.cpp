@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "vitcl/backend/error.hpp"
@@ -38,6 +39,13 @@ std::vector<Taps> triangle_filter(size_t from, size_t to) {
 }
 
 }  // namespace
+
+bool is_picture_name(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
+}
 
 Image with_channels(const Image& image, size_t channels) {
   if (channels != 1 && channels != 3)

@@ -5,6 +5,7 @@
 
 #include "vitcl/backend/error.hpp"
 #include "vitcl/train/config.hpp"
+#include "vitcl/train/nearest_name.hpp"
 
 namespace vitcl::train {
 namespace {
@@ -85,6 +86,8 @@ const std::array options = {
         [](Config& c) -> Value { return &c.data_memory; }},
     ConfigOption{"workers", data, "threads that decode pictures (0: as many as there are)", true,
                  [](Config& c) -> Value { return &c.workers; }},
+    ConfigOption{"strict", data, "on: refuse a folder with a picture that can't be read, instead of leaving it out",
+                 true, [](Config& c) -> Value { return &c.strict; }},
     ConfigOption{"normalize", data, "on: standardise pixels with the data set's mean and deviation; off: [0, 1]", false,
                  [](Config& c) -> Value { return &c.normalize; }},
     ConfigOption{"train-samples", data, "train on the first so many images only (0: all)", false,
@@ -205,7 +208,11 @@ const ConfigOption& config_option(std::string_view name) {
   for (const ConfigOption& option : options) {
     if (option.name == name) return option;
   }
-  throw UsageError(fmt::format("there is no option \"{}\"; `vitcl train --help` lists them", name));
+  std::vector<std::string> names;
+  for (const ConfigOption& option : options) names.emplace_back(option.name);
+  const std::optional<std::string> nearest = nearest_name(name, names);
+  throw UsageError(fmt::format("there is no option \"{}\"; {}`vitcl train --help` lists them", name,
+                               nearest ? fmt::format("did you mean \"{}\"? ", *nearest) : ""));
 }
 
 }  // namespace vitcl::train

@@ -15,6 +15,7 @@ data::LoadOptions load_options(const TrainConfig& config) {
   options.test_samples = config.test_samples;
   options.val_split = config.val_split;
   options.workers = config.workers;
+  options.strict = config.strict;
   options.most_bytes = data_memory_bytes(config);
   options.image_size = config.model.image_size;
   options.channels = config.model.channels;

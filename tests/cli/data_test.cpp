@@ -64,6 +64,20 @@ TEST_F(OwnPictures, GoOnWhereTheyAreAndNotWhereTheyChanged) {
   EXPECT_TRUE(bytes("run/checkpoint-last.safetensors") == bytes("whole/checkpoint-last.safetensors"));
 }
 
+TEST_F(OwnPictures, AreLeftOutWhereTheyCannotBeRead) {
+  write_file(program / "pictures/dark/3.png", std::vector<uint8_t>{1, 2, 3});
+  const Result trained = program.run(run_of("run") + Arguments{"--epochs", "1"});
+  ASSERT_EQ(trained.code, 0) << trained;
+  EXPECT_TRUE(says(trained.err, {"skipped: ", "dark/3.png", "1 picture can't be read", "--strict"}));
+  const Result resumed = program.run({"train", "--resume", "run", "--epochs", "2"});
+  EXPECT_EQ(resumed.code, 0) << resumed;
+  EXPECT_TRUE(says(program.run({"eval", "run/checkpoint-last.safetensors"}).err, {"1 picture can't be read"}));
+  const Result refused = program.run(run_of("strict") + Arguments{"--strict"});
+  EXPECT_EQ(refused.code, 3) << refused;
+  EXPECT_TRUE(says(refused.err, {"can't read the image", "dark/3.png"}));
+  EXPECT_FALSE(std::filesystem::exists(program / "strict"));
+}
+
 TEST_F(OwnPictures, AreStreamedWhereTheyDoNotFit) {
   ASSERT_EQ(program.run(run_of("whole")).code, 0);
   const Arguments limit{"--data-memory", "0.006", "--workers", "2"};

@@ -1,6 +1,7 @@
 #include "vitcl/data/image_folder.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <functional>
@@ -40,6 +41,10 @@ class ImageFolderTest : public ::testing::Test {
     for (uint8_t i = 0; i < 10; ++i) put(place + "cat/" + std::to_string(i) + ".png", i);
     for (uint8_t i = 0; i < 4; ++i)
       put(place + "dog/deeper/" + std::to_string(i) + ".JPG", static_cast<uint8_t>(100 + i));
+  }
+  /// A file that begins as a PNG does.
+  void break_png(const std::string& path) {
+    test::write_file(folder_ / path, std::vector<uint8_t>{0x89, 'P', 'N', 'G', 1, 2, 3});
   }
   Dataset load(FolderOptions options = {}) { return load_image_folder(folder_.path(), options); }
   std::string error_for(FolderOptions options = {}) {
@@ -129,14 +134,98 @@ TEST_F(ImageFolderTest, TheFingerprintFollowsNamesAndFiles) {
   EXPECT_NE(fingerprint(load({.val_split = 0.3})), changed);
 }
 
-TEST_F(ImageFolderTest, ABrokenPictureIsNamed) {
+TEST_F(ImageFolderTest, StrictlyABrokenPictureIsAnError) {
   put_two_classes("train/");
   put("val/cat/x.png", 1);
-  test::write_file(folder_ / "train" / "cat" / "5.png", std::vector<uint8_t>{0x89, 'P', 'N', 'G', 1, 2, 3});
-  EXPECT_TRUE(says(error_for(), {"train/cat/5.png", "can't read the image"}));
+  break_png("train/cat/5.png");
+  EXPECT_TRUE(says(error_for({.strict = true}), {"train/cat/5.png", "can't read the image"}));
   test::write_file(folder_ / "train" / "dog" / "deeper" / "1.JPG", std::vector<uint8_t>{0xFF, 0xD8, 0xFF, 0});
   put("train/cat/5.png", 5);
-  EXPECT_TRUE(says(error_for(), {"deeper/1.JPG"}));
+  EXPECT_TRUE(says(error_for({.strict = true}), {"deeper/1.JPG"}));
+}
+
+TEST_F(ImageFolderTest, BrokenPicturesAreLeftOutAndTheOthersStayWhereTheyAre) {
+  put_two_classes("");
+  const auto values_without = [](const Split& split, uint8_t broken) {
+    std::vector<uint8_t> values;
+    std::vector<uint8_t> image(split.image_bytes());
+    for (size_t i = 0; i < split.count; ++i) {
+      split.read(i, image);
+      if (image[0] != broken) values.push_back(image[0]);
+    }
+    return values;
+  };
+  const Dataset whole = load({.val_split = 0.3});
+  for (uint8_t broken = 0; broken < 10; ++broken) {  // some are trained on, some tested on
+    const std::string name = "cat/" + std::to_string(broken) + ".png";
+    break_png(name);
+    for (const size_t most_bytes : {size_t{0}, size_t{100}}) {  // in memory, and not
+      const Dataset left = load({.val_split = 0.3, .most_bytes = most_bytes});
+      ASSERT_EQ(left.unreadable.size(), 1U);
+      EXPECT_TRUE(says(left.unreadable[0], {name, "can't read the image"}));
+      EXPECT_EQ(left.train.count + left.test.count, 13U);
+      EXPECT_EQ(left.train.labels.size(), left.train.count);
+      EXPECT_EQ(values_without(left.train, 255), values_without(whole.train, broken));
+      EXPECT_EQ(values_without(left.test, 255), values_without(whole.test, broken));
+      EXPECT_NE(fingerprint(left), fingerprint(whole));
+    }
+    put(name, broken);
+  }
+}
+
+TEST_F(ImageFolderTest, LinksOutOfTheFolderAreLeftOut) {
+  put_two_classes("data/train/");
+  put("data/val/cat/x.png", 1);
+  put("elsewhere/secret.png", 77);
+  const fs::path cats = folder_ / "data" / "train" / "cat";
+  fs::create_symlink(folder_ / "elsewhere" / "secret.png", cats / "out.png");
+  fs::create_symlink("3.png", cats / "in.png");
+  fs::create_symlink("../../val/cat/x.png", cats / "across.png");
+  fs::create_symlink("nothing.png", cats / "dangling.png");
+  fs::create_symlink("circle.png", cats / "circle.png");
+  ASSERT_EQ(mkfifo((cats / "pipe.png").c_str(), 0600), 0);
+  const auto data = [&](bool strict) { return load_image_folder(folder_ / "data", {.strict = strict}); };
+  const Dataset dataset = data(false);
+  EXPECT_EQ(dataset.train.count, 16U);  // with what stays inside
+  EXPECT_EQ(std::count(dataset.train.pixels.begin(), dataset.train.pixels.end(), 77), 0);
+  std::vector<std::string> why = dataset.unreadable;
+  std::sort(why.begin(), why.end());
+  ASSERT_EQ(why.size(), 4U);
+  EXPECT_TRUE(says(why[0], {"circle.png", "link to no file"}));
+  EXPECT_TRUE(says(why[1], {"dangling.png", "link to no file"}));
+  EXPECT_TRUE(says(why[2], {"out.png", "link out of the folder", "secret.png"}));
+  EXPECT_TRUE(says(why[3], {"pipe.png", "no regular file"}));
+  EXPECT_TRUE(says(error_of<DataError>([&] { data(true); }), {"cat/"}));
+}
+
+TEST_F(ImageFolderTest, AClassMayLieInTheFolderOnly) {
+  put_two_classes("data/train/");
+  put("data/val/cat/x.png", 1);
+  fs::rename(folder_ / "data" / "train" / "dog", folder_ / "dog");
+  fs::create_directory_symlink(folder_ / "dog", folder_ / "data" / "train" / "dog");
+  const std::string error = error_of<DataError>([&] { load_image_folder(folder_ / "data", {}); });
+  EXPECT_TRUE(says(error, {"none of the class dog to train on", "link out of the folder"}));
+  fs::rename(folder_ / "data" / "train", folder_ / "train");  // all of train may lie elsewhere
+  fs::create_directory_symlink(folder_ / "train", folder_ / "data" / "train");
+  fs::remove(folder_ / "train" / "dog");
+  fs::rename(folder_ / "dog", folder_ / "train" / "dog");
+  EXPECT_EQ(load_image_folder(folder_ / "data", {}).train.count, 14U);
+}
+
+TEST_F(ImageFolderTest, SaysWhereBrokenPicturesLeaveTooFew) {
+  put("train/cat/a.png", 1);
+  put("train/dog/a.png", 2);
+  put("train/dog/b.png", 3);
+  put("val/cat/x.png", 1);
+  break_png("train/cat/a.png");
+  EXPECT_TRUE(says(error_for(), {"1 of the pictures", "none of the class cat to train on", "train/cat/a.png"}));
+  break_png("train/dog/a.png");
+  break_png("train/dog/b.png");
+  EXPECT_TRUE(says(error_for(), {"none of the training pictures", "--strict"}));
+  for (const char* name : {"train/cat/a.png", "train/dog/a.png"}) put(name, 1);
+  EXPECT_EQ(load().unreadable.size(), 1U);
+  break_png("val/cat/x.png");
+  EXPECT_TRUE(says(error_for(), {"2 of the pictures", "none to test on"}));
 }
 
 TEST_F(ImageFolderTest, SaysWhatIsWrongWithTheFolders) {

@@ -141,6 +141,13 @@ TEST_F(LoadTest, AFolderHasAsManyClassesAsItsLabels) {
   EXPECT_TRUE(says(error_for("imagenet"), {"\"imagenet\"", "auto, mnist, fashion-mnist, cifar10, cifar100, digits"}));
 }
 
+TEST_F(LoadTest, RefusesASetOfOneClass) {
+  write_idx_set("mine", {2, 2, 2}, {0, 1});
+  EXPECT_TRUE(says(error_for("mine"), {"mine", "one class, 2", "two classes"}));
+  write_idx_set("data", {7}, {1});
+  EXPECT_TRUE(says(error_for("mnist"), {"one class, 7"}));
+}
+
 TEST_F(LoadTest, RefusesSetsThatDoNotFitTogether) {
   write_idx_set("data", {5, 10}, {1});
   EXPECT_TRUE(says(error_for("mnist"), {"label 1 is 10", "0 to 9"}));

@@ -31,7 +31,8 @@ inline data::Dataset tiny_data() {
                         .classes = 3,
                         .mean = {},
                         .deviation = {},
-                        .class_names = {"a", "b", "c"}};
+                        .class_names = {"a", "b", "c"},
+                        .unreadable = {}};
   data::measure_normalisation(dataset);
   return dataset;
 }

@@ -42,6 +42,7 @@ struct Dataset {
   size_t classes = 0;
   std::vector<float> mean, deviation;    ///< one a channel
   std::vector<std::string> class_names;  ///< one a class
+  std::vector<std::string> unreadable;   ///< why a picture was left out, a message each
 };
 
 enum class Normalisation {

@@ -21,7 +21,8 @@ struct LoadOptions {
   size_t image_size = 0;  ///< of a folder of pictures; 0: as the pictures suggest
   size_t channels = 0;    ///< likewise
   double val_split =
-      0;  ///< the part of the training images, of each class alike, to test on instead of the test images
+      0;                ///< the part of the training images, of each class alike, to test on instead of the test images
+  bool strict = false;  ///< a picture that can't be decoded is an error; otherwise it is left out
   size_t most_bytes = 0;  ///< of decoded pictures to keep in memory; 0: half of the machine's
   std::filesystem::path system_dir = "/usr/share/datasets";  ///< where Debian's data packages put their files
 };

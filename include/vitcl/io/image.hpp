@@ -28,6 +28,9 @@ Image read_png(const std::filesystem::path& path);
 /// ignored. Throws DataError naming the file and the cause, also where the file ends early or its data is damaged.
 Image read_jpeg(const std::filesystem::path& path);
 
+/// Whether a file is taken for a picture by the ending of its name: .png, .jpg or .jpeg, in letters of either case.
+bool is_picture_name(const std::filesystem::path& path);
+
 /// read_png or read_jpeg, as the file's first bytes tell. Throws DataError where it is neither.
 Image read_image(const std::filesystem::path& path);
 

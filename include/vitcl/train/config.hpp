@@ -57,6 +57,7 @@ struct TrainConfig {
   double val_split = 0;      ///< the part of the training images to hold out and test on instead of the test images
   double data_memory = 0;    ///< MiB of images to keep at once; more are streamed. 0: half of the memory
   size_t workers = 0;        ///< threads that decode images; 0: as many as the processor runs at once
+  bool strict = false;       ///< a picture that can't be decoded is an error; otherwise it is left out
   bool normalize = true;     ///< standardise with the data set's mean and deviation; otherwise pixels are in [0, 1]
   size_t train_samples = 0;  ///< use only the first so many; 0: all
   size_t test_samples = 0;
