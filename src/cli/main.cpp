@@ -75,8 +75,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& answer) {  // --help, --version
     return root.exit(answer);
   } catch (const CLI::ParseError& error) {
-    print_error(std::string(error.what()) +
-                "; `vitcl --help` lists the commands, `vitcl COMMAND --help` their options");
+    print_error(fmt::format("{}; {}`vitcl --help` lists the commands, `vitcl COMMAND --help` their options",
+                            error.what(), correction(root)));
     return exit_usage;
   }
 }

@@ -6,8 +6,10 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <optional>
 
 #include "vitcl/backend/error.hpp"
+#include "vitcl/train/nearest_name.hpp"
 
 namespace vitcl::cli {
 namespace {
@@ -52,15 +54,50 @@ std::vector<const CLI::App*> commands(const CLI::App& root) {
   return root.get_subcommands([](const CLI::App*) { return true; });
 }
 
-bool is_known(const CLI::App& root, const std::string& flag) {
-  auto all = commands(root);
-  return std::any_of(all.begin(), all.end(),
-                     [&](const CLI::App* app) { return app->get_option_no_throw(flag) != nullptr; });
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : commands(app))
+    if (!command->get_group().empty()) names.push_back(command->get_name());  // without the programs' own
+  return names;
 }
 
-bool is_command(const CLI::App& root, const std::string& name) {
-  auto all = commands(root);
-  return std::any_of(all.begin(), all.end(), [&](const CLI::App* app) { return app->get_name() == name; });
+void add_option_names(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options())
+    names.insert(names.end(), option->get_lnames().begin(), option->get_lnames().end());
+}
+
+/// Throws CLI::ConfigError for a key that the file can't have: `section` is the command whose section it stands in, or
+/// null where it stands at the top.
+void require_known(const CLI::App& root, const CLI::App* section, const CLI::ConfigItem& item, const std::string& name,
+                   const std::string& path) {
+  std::vector<std::string> known;
+  if (section != nullptr) {
+    add_option_names(*section, known);
+  } else {
+    for (const CLI::App* command : commands(root)) {
+      add_option_names(*command, known);
+      for (const CLI::App* part : commands(*command)) add_option_names(*part, known);
+    }
+  }
+  const bool elsewhere = section == nullptr && !item.parents.empty();
+  if (!elsewhere && std::find(known.begin(), known.end(), name) != known.end()) return;
+  const std::optional<std::string> nearest =
+      elsewhere ? train::nearest_name(item.parents[0], command_names(root)) : train::nearest_name(name, known);
+  throw CLI::ConfigError(fmt::format("--config {}: there is no {} {}{}", path, elsewhere ? "section for" : "option",
+                                     item.fullname(), nearest ? "; did you mean " + *nearest + "?" : ""));
+}
+
+/// The command whose section of the file, as [train] or [data.preview], an item stands in; null at the top, and in a
+/// section of no command.
+const CLI::App* section_of(const CLI::App& root, const CLI::ConfigItem& item) {
+  const CLI::App* section = &root;
+  for (const std::string& name : item.parents) {
+    const std::vector<const CLI::App*> inside = commands(*section);
+    const auto found = std::ranges::find(inside, name, &CLI::App::get_name);
+    if (found == inside.end()) return nullptr;
+    section = *found;
+  }
+  return section == &root ? nullptr : section;
 }
 
 /// Keys stand at the top, for every sub-command, or in a section [train], [eval], ... for one.
@@ -70,12 +107,10 @@ std::set<std::string> read_file(const CLI::App& root, CLI::App& command, const s
     if (item.name == "++" || item.name == "--") continue;  // a section's bounds
     std::string name = item.name;
     std::replace(name.begin(), name.end(), '_', '-');
-    bool in_section = item.parents.size() == 1 && is_command(root, item.parents[0]);
-    if (!is_known(root, "--" + name) || (!item.parents.empty() && !in_section)) {
-      throw CLI::ConfigError("--config " + path + ": there is no option " + item.fullname());
-    }
+    const CLI::App* section = section_of(root, item);
+    require_known(root, section, item, name, path);
     CLI::Option* option = command.get_option_no_throw("--" + name);
-    bool meant = option != nullptr && (!in_section || item.parents[0] == command.get_name());
+    const bool meant = option != nullptr && (section == nullptr || section == &command);
     if (!meant || option->count() > 0 || is_set_by_environment(name)) continue;
     fill(*option, item.inputs);
     set.insert(name);
@@ -186,6 +221,21 @@ train::TrainConfig ConfigFlags::config(const std::set<std::string>& from_file) c
   apply_options(config, collect(from_file, true));
   apply_options(config, given(from_file));
   return config;
+}
+
+std::string correction(const CLI::App& root) {
+  const CLI::App* command = &root;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  std::vector<std::string> options;
+  add_option_names(*command, options);
+  for (const std::string& word : root.remaining(true)) {
+    const bool is_option = word.starts_with('-');
+    const size_t first = std::min(word.find_first_not_of('-'), word.size());
+    const std::string name = word.substr(first, word.find('=') - first);
+    const std::optional<std::string> nearest = train::nearest_name(name, is_option ? options : command_names(*command));
+    if (nearest) return fmt::format("did you mean {}{}? ", is_option ? "--" : "", *nearest);
+  }
+  return "";
 }
 
 std::set<std::string> complete_options(CLI::App& root, CLI::App& command) {

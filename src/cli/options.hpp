@@ -51,7 +51,11 @@ class ConfigFlags {
 /// Completes what the sub-command's own flags left open: options that stand before the sub-command, then environment
 /// variables, then the file that --config names. CLI11 2.1.2 by itself lets the file beat the environment, so that it
 /// is told of neither. Returns the names of the options that came from the file. Throws CLI::ParseError for a file that
-/// can't be read or holds a key that no sub-command knows.
+/// can't be read or holds a key that no sub-command knows, or in a sub-command's section one that this does not know.
 std::set<std::string> complete_options(CLI::App& root, CLI::App& command);
+
+/// "did you mean --epochs? " for the first word that parsing the command line has left over and that is near an option
+/// or command; empty where there is none.
+std::string correction(const CLI::App& root);
 
 }  // namespace vitcl::cli

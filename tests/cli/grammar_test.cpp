@@ -95,6 +95,31 @@ TEST(Grammar, AFileWithAnUnknownKeyIsRefused) {
   EXPECT_TRUE(says(result.err, {"c.toml", "colour"}));
 }
 
+TEST(Grammar, TheNearestNameIsTold) {
+  Program program;
+  const auto says_of = [&](const Arguments& arguments, std::initializer_list<std::string_view> words) {
+    const Result result = program.run(arguments);
+    EXPECT_EQ(result.code, usage) << result;
+    EXPECT_TRUE(says(result.err, words)) << result;
+  };
+  says_of({"train", "--epohcs", "3"}, {"--epohcs", "did you mean --epochs?"});
+  says_of({"train", "--batch=3"}, {"did you mean --batch-size?"});
+  says_of({"trian", "--epochs", "3"}, {"did you mean train?"});
+  says_of({"data", "fecth", "mnist"}, {"did you mean fetch?"});
+  std::ofstream(program / "c.toml") << "[train]\nbatch_sise = 3\n";
+  says_of({"train", "--config", "c.toml"}, {"c.toml", "batch_sise", "did you mean batch-size?"});
+  std::ofstream(program / "c.toml") << "[trian]\nepochs = 3\n";
+  says_of({"train", "--config", "c.toml"}, {"c.toml", "trian", "did you mean train?"});
+}
+
+TEST(Grammar, ASectionHasOptionsOfItsCommandAlone) {
+  Program program;
+  std::ofstream(program / "c.toml") << "[train]\ntopk = 3\n";
+  const Result result = program.run({"train", "--config", "c.toml"});
+  EXPECT_EQ(result.code, usage) << result;
+  EXPECT_TRUE(says(result.err, {"c.toml", "train.topk"}));
+}
+
 TEST(Grammar, ModelPrintsTheArticlesParameters) {
   Program program;
   const Result text = program.run({"model", "--model", "article", "--batch-size", "100"});
