@@ -99,7 +99,8 @@ DeviceCaps caps_of(const std::string& selector) {
 int show_weights(const Options& options, size_t heads) {
   const io::Pretrained weights = io::read_pretrained(options.checkpoint, heads);
   const ordered_json config = ordered_json::parse(models::to_json(weights.model));
-  const std::vector<io::NamePair> names = io::parameter_names(weights.model, weights.dialect);
+  std::vector<io::NamePair> names = io::parameter_names(weights.model, weights.dialect);
+  std::erase_if(names, [&](const io::NamePair& name) { return !weights.parameters.contains(name.ours); });
   if (options.json) {
     ordered_json list = ordered_json::array();
     for (const io::NamePair& name : names)
@@ -108,7 +109,10 @@ int show_weights(const Options& options, size_t heads) {
     print("{}\n", document.dump(2));
     return exit_done;
   }
-  print("{:<14} {}{}\n", "dialect", io::to_string(weights.dialect), weights.averaged ? ", the moving average" : "");
+  print("{:<14} {}{}\n", "dialect", io::to_string(weights.dialect),
+        weights.averaged   ? ", the moving average"
+        : weights.headless ? ", without a classifier"
+                           : "");
   for (const auto& [field, value] : config.items()) print("{:<14} {}\n", field, value.dump());
   print("\n{:<34} {:<58} {}\n", "VITCL", "FILE", "SHAPE");
   for (const io::NamePair& name : names) print("{:<34} {:<58} {}\n", name.ours, name.theirs, name.shape.to_string());

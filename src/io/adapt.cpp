@@ -101,6 +101,10 @@ void adapt_head(const Pretrained& weights, const ViTConfig& to, const std::vecto
                 Adapted& adapted) {
   const size_t before = weights.model.classes;
   const bool other_names = !weights.class_names.empty() && !class_names.empty() && weights.class_names != class_names;
+  if (weights.headless) {
+    adapted.changes.push_back(fmt::format("a new head, for {} classes; the file has none", to.classes));
+    return;
+  }
   if (before == to.classes && !other_names) return;
   std::erase_if(adapted.parameters, [](const auto& entry) { return entry.first.starts_with("head"); });
   adapted.changes.push_back(before == to.classes

@@ -51,12 +51,13 @@ StorageError wrong_type(const HostTensor& tensor, const std::string& name, const
 }  // namespace
 
 size_t size_of(StoredType type) {
-  constexpr std::array<size_t, 8> sizes{8, 8, 4, 4, 2, 2, 1, 1};
+  constexpr std::array<size_t, 15> sizes{8, 8, 4, 4, 2, 2, 1, 1, 8, 4, 2, 2, 1, 1, 1};
   return sizes.at(static_cast<size_t>(type));
 }
 
 std::string_view to_string(StoredType type) {
-  constexpr std::array<std::string_view, 8> names{"F64", "I64", "F32", "I32", "F16", "BF16", "U8", "BOOL"};
+  constexpr std::array<std::string_view, 15> names{"F64", "I64", "F32", "I32", "F16", "BF16",    "U8",     "BOOL",
+                                                   "U64", "U32", "U16", "I16", "I8",  "F8_E5M2", "F8_E4M3"};
   return names.at(static_cast<size_t>(type));
 }
 

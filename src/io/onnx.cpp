@@ -172,6 +172,7 @@ class Writer {
 
 void write_onnx(const std::filesystem::path& path, const Pretrained& weights) {
   constexpr size_t most = (size_t{1} << 31U) - 1;
+  require_head(weights);
   const std::string file = Writer(weights).write();
   if (file.size() > most)
     throw UsageError(fmt::format("the model takes {} bytes, an ONNX file has at most {}", file.size(), most));

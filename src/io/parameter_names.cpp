@@ -261,12 +261,7 @@ class Complaints {
 
  private:
   static void add(std::vector<std::string>& parts, const char* what, const std::vector<std::string>& names) {
-    constexpr size_t most = 8;
-    if (names.empty()) return;
-    const std::span<const std::string> shown(names.data(), std::min(names.size(), most));
-    const size_t rest = names.size() - shown.size();
-    parts.push_back(fmt::format("{} {}: {}{}", names.size(), what, fmt::join(shown, ", "),
-                                rest == 0 ? "" : fmt::format(" and {} more", rest)));
+    if (!names.empty()) parts.push_back(fmt::format("{} {}: {}", names.size(), what, fmt::join(names, ", ")));
   }
   std::vector<std::string> missing_, unknown_, different_;
 };

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <system_error>
+#include <utility>
 
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
@@ -144,7 +147,11 @@ size_t published_heads(const Signs& signs, size_t dim) {
 }
 
 Json read_json(const fs::path& path) {
+  constexpr uintmax_t most_bytes = uintmax_t{1} << 26;
   std::ifstream file(path);
+  std::error_code error;
+  if (fs::file_size(path, error) > most_bytes && !error)
+    throw StorageError(fmt::format("{} has more than {} bytes", path.string(), most_bytes));
   if (!file) throw StorageError(fmt::format("can't read {}, which must lie beside it", path.string()));
   Json json = Json::parse(file, nullptr, false);
   if (!json.is_object()) throw StorageError(fmt::format("{} is no JSON object", path.string()));
@@ -172,6 +179,19 @@ void apply_config(const Json& config, ViTConfig& model) {
   } catch (const Json::exception& error) {
     throw StorageError(fmt::format("its config.json is malformed: {}", error.what()));
   }
+}
+
+/// timm's config.json, where one lies beside the file, tells how it pools: with a class token and no fc_norm it may be
+/// either way.
+void apply_pooling(const fs::path& path, ViTConfig& model) {
+  if (!fs::exists(path)) return;
+  const Json config = read_json(path);
+  if (!config.contains("global_pool")) return;
+  const Json& pooling = config.at("global_pool");
+  if (pooling == "avg") model.pool = Pool::mean;
+  if (pooling != (model.pool == Pool::cls ? "token" : "avg"))
+    throw StorageError(
+        fmt::format("its config.json has \"global_pool\": {}, which its tensors do not fit", pooling.dump()));
 }
 
 /// The tensors of all files that an index names. They must lie beside it.
@@ -206,10 +226,12 @@ ViTConfig describe(const SafeTensors& file, const Signs& signs, const fs::path& 
   if (file.metadata.contains("vitcl") && file.metadata.contains("model"))
     return models::vit_config_from_json(file.metadata.at("model"));
   ViTConfig model = infer(file.tensors, signs);
+  const fs::path config = path.parent_path() / "config.json";
   if (signs.dialect == Dialect::hugging_face)
-    apply_config(read_json(path.parent_path() / "config.json"), model);
+    apply_config(read_json(config), model);
   else
     model.heads = heads == 0 ? published_heads(signs, model.dim) : heads;
+  if (signs.dialect == Dialect::timm) apply_pooling(config, model);
   model.validate();
   return model;
 }
@@ -217,6 +239,40 @@ ViTConfig describe(const SafeTensors& file, const Signs& signs, const fs::path& 
 /// Parts of a file that the classifier does not use: vitcl's optimiser state, and the pooler of Hugging Face's ViT,
 /// which ViTForImageClassification does not have.
 bool unused(const std::string& name) { return name.starts_with("optimizer.") || name.starts_with("vit.pooler."); }
+
+/// A tensor's name as the dialect has it now. torchvision's MLPs once had linear_1 and linear_2; Hugging Face saves its
+/// backbone alone (ViTModel) without "vit.".
+std::string newest_name(const std::string& name, const HostTensors& tensors) {
+  if (tensors.contains("conv_proj.weight"))
+    for (const auto& [old, now] : {std::pair{".mlp.linear_1.", ".mlp.0."}, std::pair{".mlp.linear_2.", ".mlp.3."}})
+      if (const size_t at = name.find(old); at != std::string::npos)
+        return name.substr(0, at) + now + name.substr(at + std::string_view(old).size());
+  if (tensors.contains("embeddings.patch_embeddings.projection.weight"))
+    for (const char* part : {"embeddings.", "encoder.", "layernorm.", "pooler."})
+      if (name.starts_with(part)) return "vit." + name;
+  return name;
+}
+
+HostTensors with_newest_names(HostTensors tensors) {
+  std::map<std::string, std::string> names;
+  for (const auto& [name, tensor] : tensors) names[name] = newest_name(name, tensors);
+  HostTensors renamed;
+  for (auto& [name, tensor] : tensors)
+    if (!renamed.emplace(names.at(name), std::move(tensor)).second)
+      throw StorageError(fmt::format("it has {} under two names", names.at(name)));
+  return renamed;
+}
+
+/// Gives a backbone without a classifier one of a single class, so that the rest can be read as a model; false where
+/// it has its own.
+bool complete_head(HostTensors& tensors, const Signs& signs) {
+  const std::string weight = signs.head, bias = weight.substr(0, weight.rfind('.')) + ".bias";
+  if (signs.dialect == Dialect::article || tensors.contains(weight) || tensors.contains(bias)) return false;
+  const std::vector<float> zeros(sizes_of(tensors, signs.patch, 4)[0]);
+  tensors[weight] = HostTensor::from(Shape{1, zeros.size()}, zeros);
+  tensors[bias] = HostTensor::from(Shape{1}, std::span(zeros).first(1));
+  return true;
+}
 
 /// Puts the moving average of a vitcl checkpoint, if it has one, in place of the parameters.
 bool take_average(HostTensors& tensors) {
@@ -251,11 +307,17 @@ void read_metadata(const std::map<std::string, std::string>& metadata, Pretraine
 Pretrained parse(SafeTensors file, const fs::path& path, size_t heads) {
   verify_checksums(file);
   const bool averaged = take_average(file.tensors);
+  file.tensors = with_newest_names(std::move(file.tensors));
   std::erase_if(file.tensors, [](const auto& entry) { return unused(entry.first); });
   const Signs& signs = detect(file.tensors);
-  Pretrained result{.dialect = signs.dialect, .model = describe(file, signs, path, heads), .averaged = averaged};
+  const bool headless = complete_head(file.tensors, signs);
+  Pretrained result{.dialect = signs.dialect,
+                    .model = describe(file, signs, path, heads),
+                    .averaged = averaged,
+                    .headless = headless};
   read_metadata(file.metadata, result);
   result.parameters = import_parameters(result.model, result.dialect, file.tensors);
+  if (headless) std::erase_if(result.parameters, [](const auto& entry) { return entry.first.starts_with("head."); });
   require_finite(result.parameters, "it");
   return result;
 }
@@ -318,13 +380,33 @@ void write_config(const fs::path& path, const ViTConfig& model) {
   write_text_file(path, config);
 }
 
+/// PyTorch's own files: zip archives of pickles, or older ones by their ending.
+void refuse_pickle(const fs::path& path) {
+  std::array<char, 4> first{};
+  std::ifstream(path, std::ios::binary).read(first.data(), first.size());
+  const bool zip = first == std::array{'P', 'K', '\3', '\4'};
+  const bool old = first[0] == '\x80' && path.extension() != ".safetensors";
+  if (!zip && !old) return;
+  throw StorageError(
+      "it is a pickle of PyTorch's, which could run anything as it is read. PyTorch makes a safetensors file of it: "
+      "python -c 'import sys, torch, safetensors.torch as s; s.save_file(torch.load(sys.argv[1], weights_only=True), "
+      "sys.argv[2])' FILE FILE.safetensors");
+}
+
 }  // namespace
+
+void require_head(const Pretrained& weights) {
+  if (weights.headless)
+    throw UsageError(
+        "the weights have no classifier; `vitcl train --initial-checkpoint` gives them one and trains it on your data");
+}
 
 Pretrained read_pretrained(const fs::path& path, size_t heads) {
   const auto context = [&](const Error& error) {
     return fmt::format("the weights {}: {}", path.string(), error.what());
   };
   try {
+    refuse_pickle(path);
     return parse(path.extension() == ".json" ? read_shards(path) : read_safetensors(path), path, heads);
   } catch (const UsageError& error) {
     throw UsageError(context(error));
@@ -334,6 +416,7 @@ Pretrained read_pretrained(const fs::path& path, size_t heads) {
 }
 
 void write_pretrained(const fs::path& path, Dialect dialect, const Pretrained& weights) {
+  require_head(weights);
   const SafeTensors file{export_parameters(weights.model, dialect, weights.parameters), {{"format", "pt"}}};
   require_same_function(dialect, weights);
   if (dialect == Dialect::hugging_face) write_config(path.parent_path() / "config.json", weights.model);

@@ -37,7 +37,7 @@ std::optional<uint64_t> byte_size(StoredType type, const std::vector<size_t>& sh
 }
 
 std::optional<StoredType> stored_type(std::string_view name) {
-  for (int value = 0; value <= static_cast<int>(StoredType::boolean); ++value)
+  for (int value = 0; value <= static_cast<int>(last_stored_type); ++value)
     if (const auto type = static_cast<StoredType>(value); to_string(type) == name) return type;
   return std::nullopt;
 }

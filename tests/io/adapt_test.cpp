@@ -122,5 +122,18 @@ TEST_F(Adapt, KeepsTheHeadForTheSameClassesOnly) {
   EXPECT_EQ(fewer.parameters.size(), weights_.parameters.size() - 4);
 }
 
+TEST_F(Adapt, ABackboneGetsANewHeadForAnyNumberOfClasses) {
+  weights_.headless = true;
+  weights_.model.classes = 1;
+  std::erase_if(weights_.parameters, [](const auto& entry) { return entry.first.starts_with("head"); });
+  ViTConfig model = weights_.model;
+  for (const size_t classes : {1U, 5U}) {
+    model.classes = classes;
+    const Adapted completed = adapted(model);
+    EXPECT_EQ(completed.parameters, weights_.parameters);
+    EXPECT_EQ(completed.changes, Texts{"a new head, for " + std::to_string(classes) + " classes; the file has none"});
+  }
+}
+
 }  // namespace
 }  // namespace vitcl::io

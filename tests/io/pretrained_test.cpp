@@ -131,6 +131,73 @@ TEST_F(Pretrained, AsksForWhatTensorsDoNotTell) {
   EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"config.json"}));
 }
 
+TEST_F(Pretrained, ReadsTorchvisionsOldNames) {
+  SafeTensors contents = written(Dialect::torchvision), old;
+  for (auto& [name, tensor] : contents.tensors) {
+    std::string renamed = name;
+    for (const auto& [now, before] : {std::pair{".mlp.0.", ".mlp.linear_1."}, std::pair{".mlp.3.", ".mlp.linear_2."}})
+      if (const size_t at = name.find(now); at != std::string::npos) renamed.replace(at, 7, before);
+    old.tensors[renamed] = tensor;
+  }
+  ASSERT_TRUE(old.tensors.contains("encoder.layers.encoder_layer_1.mlp.linear_2.bias"));
+  write_safetensors(file_, old);
+  EXPECT_EQ(read_pretrained(file_, 2).parameters, numbered(model_of(Dialect::torchvision)));
+  old.tensors["encoder.layers.encoder_layer_1.mlp.3.bias"] = old.tensors.at("class_token");
+  EXPECT_TRUE(says(refusal(old), {"encoder.layers.encoder_layer_1.mlp.3.bias under two names"}));
+}
+
+TEST_F(Pretrained, ReadsBackbonesWithoutAClassifier) {
+  for (const Dialect dialect : {Dialect::timm, Dialect::hugging_face, Dialect::torchvision}) {
+    SafeTensors contents = written(dialect), backbone;
+    for (auto& [name, tensor] : contents.tensors) {
+      if (name.starts_with("head") || name.starts_with("classifier")) continue;
+      backbone.tensors[name.starts_with("vit.") ? name.substr(4) : name] = tensor;
+    }
+    if (dialect == Dialect::hugging_face) backbone.tensors["pooler.dense.bias"] = backbone.tensors.at("layernorm.bias");
+    write_safetensors(file_, backbone);
+    const io::Pretrained weights = read_pretrained(file_, 2);
+    EXPECT_EQ(weights.dialect, dialect);
+    EXPECT_TRUE(weights.headless);
+    nn::NamedTensors wanted = numbered(model_of(dialect));
+    wanted.erase("head.weight");
+    wanted.erase("head.bias");
+    EXPECT_EQ(weights.parameters, wanted);
+    EXPECT_TRUE(says(error_of<UsageError>([&] { write_pretrained(folder_ / "x", dialect, weights); }),
+                     {"no classifier", "--initial-checkpoint"}));
+    backbone.tensors["head.bias"] = backbone.tensors["classifier.bias"] = backbone.tensors["heads.head.bias"] =
+        contents.tensors.begin()->second;
+    EXPECT_TRUE(says(refusal(backbone), {"it lacks the tensor"}));
+  }
+}
+
+TEST_F(Pretrained, TimmsConfigTellsHowItPools) {
+  written(Dialect::timm);
+  const auto pool = [&](const char* text) {
+    std::ofstream(folder_ / "config.json") << text;
+    return read_pretrained(file_, 2).model.pool;
+  };
+  EXPECT_EQ(pool(R"({"global_pool": "token"})"), models::Pool::cls);
+  EXPECT_EQ(pool(R"({"global_pool": "avg"})"), models::Pool::mean);
+  EXPECT_EQ(pool("{}"), models::Pool::cls);
+  EXPECT_TRUE(says(error_of<StorageError>([&] { pool(R"({"global_pool": "map"})"); }), {"global_pool", "map"}));
+}
+
+TEST_F(Pretrained, RefusesHostileJson) {
+  written(Dialect::hugging_face);
+  std::ofstream(folder_ / "config.json") << std::string(1000000, '[');
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"config.json", "no JSON object"}));
+  std::filesystem::resize_file(folder_ / "config.json", (size_t{1} << 26) + 1);
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"config.json", "more than"}));
+}
+
+TEST_F(Pretrained, RefusesPicklesWithTheWayOut) {
+  for (const std::string first : {"PK\x03\x04rest", "\x80\x02rest"}) {
+    const std::filesystem::path file = folder_ / "model.pth";
+    std::ofstream(file) << first;
+    EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file); }), {"model.pth", "pickle", "save_file"}));
+  }
+}
+
 TEST_F(Pretrained, RefusesToWriteWhatWouldComputeOtherwise) {
   const auto refused = [&](Dialect dialect, const ViTConfig& model) {
     return error_of<UsageError>(

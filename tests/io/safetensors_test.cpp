@@ -73,6 +73,18 @@ TEST_F(SafeTensorsTest, ReadsWhatItWrote) {
   EXPECT_EQ(read_safetensors(path_), SafeTensors{});
 }
 
+TEST_F(SafeTensorsTest, CarriesEveryTypeOfTheFormat) {
+  SafeTensors file;
+  for (int value = 0; value <= static_cast<int>(last_stored_type); ++value) {
+    const auto type = static_cast<StoredType>(value);
+    file.tensors[std::string(to_string(type))] = {type, Shape{3}, std::vector<uint8_t>(3 * size_of(type), 1)};
+  }
+  write_safetensors(path_, file);
+  EXPECT_EQ(read_safetensors(path_).tensors, file.tensors);
+  for (const char* name : {"U64", "I8", "F8_E4M3"})
+    EXPECT_TRUE(says(error_of<StorageError>([&] { to_floats(file.tensors.at(name), "x"); }), {"x", name, "is wanted"}));
+}
+
 TEST_F(SafeTensorsTest, WritesEqualBytesAndAlignsEveryTensor) {
   write_safetensors(path_, sample());
   const std::vector<uint8_t> bytes = test::read_file(path_);

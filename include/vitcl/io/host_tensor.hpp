@@ -12,8 +12,9 @@
 
 namespace vitcl::io {
 
-/// The element types of stored tensors, those of the safetensors format that vitcl reads and writes.
-enum class StoredType { f64, i64, f32, i32, f16, bf16, u8, boolean };
+/// The element types of stored tensors, those of the safetensors format; from u64 on they are only carried along.
+enum class StoredType { f64, i64, f32, i32, f16, bf16, u8, boolean, u64, u32, u16, i16, i8, f8_e5m2, f8_e4m3 };
+constexpr StoredType last_stored_type = StoredType::f8_e4m3;
 size_t size_of(StoredType type);
 /// The format's own name: "F32".
 std::string_view to_string(StoredType type);
