@@ -40,7 +40,8 @@ const std::vector<RemoteSet>& remote_sets() {
          "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
          170052171,
          {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
-          "test_batch.bin"}}}}};
+          "test_batch.bin"},
+         30730000}}}};
   return sets;
 }
 

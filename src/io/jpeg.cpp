@@ -45,13 +45,24 @@ void on_message(j_common_ptr info, int level) {
   }
 }
 
+/// A small file with thousands of scans, each over all pixels, would take hours. Encoders make about ten.
+void on_progress(j_common_ptr info) {
+  constexpr int most_scans = 100;
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= most_scans) return;
+  auto* failure = reinterpret_cast<Failure*>(info->err);
+  std::snprintf(failure->text.data(), failure->text.size(), "it has more than %d scans", most_scans);
+  std::longjmp(failure->jump, 1);
+}
+
 struct Reader {
   Failure failure;
+  jpeg_progress_mgr progress{};
   jpeg_decompress_struct jpeg{};
   Reader() {
     jpeg.err = jpeg_std_error(&failure.manager);
     failure.manager.error_exit = on_error;
     failure.manager.emit_message = on_message;
+    progress.progress_monitor = on_progress;
   }
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -61,6 +72,7 @@ struct Reader {
 bool read_header(Reader& reader, std::FILE* file) {
   if (setjmp(reader.failure.jump) != 0) return false;
   jpeg_create_decompress(&reader.jpeg);
+  reader.jpeg.progress = &reader.progress;
   jpeg_stdio_src(&reader.jpeg, file);
   jpeg_read_header(&reader.jpeg, TRUE);
   return true;

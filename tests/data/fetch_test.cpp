@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <future>
 #include <utility>
 
 #include "data/fetch/unpack.hpp"
@@ -216,6 +218,23 @@ TEST_F(FetchTest, AMirrorByHttpsLeadsToNoOtherProtocol) {
   EXPECT_TRUE(plain.requests().empty());
 }
 
+TEST_F(FetchTest, TurnsFromASilentMirrorToTheNext) {
+  std::promise<void> end;
+  std::shared_future<void> ended = end.get_future().share();
+  HttpServer silent([ended](const std::string&) {
+    ended.wait_for(std::chrono::seconds(20));
+    return std::string();
+  });
+  HttpServer good(always(http_answer(packed_)));
+  fetch(set_, {.folder = folder_ / "data", .mirrors = {silent.url(), good.url()}, .patience = 1});
+  EXPECT_TRUE(is_whole());
+  fs::remove_all(folder_ / "data");
+  const std::string error =
+      error_of<DataError>([&] { fetch(set_, {.folder = folder_ / "data", .mirrors = {silent.url()}, .patience = 1}); });
+  EXPECT_TRUE(says(error, {silent.url(), "too slow"}));
+  end.set_value();
+}
+
 TEST_F(FetchTest, AFileOfAuthoritiesThatIsNotThereIsNamed) {
   const test::SelfSigned credentials;
   const test::Environment trust("SSL_CERT_FILE", folder_ / "nowhere.pem");
@@ -233,6 +252,9 @@ TEST_F(FetchTest, TakesFromAnArchiveTheFilesItWantsAndNoMore) {
   EXPECT_EQ(text(place / "a.bin"), "first");
   EXPECT_EQ(text(place / "b.bin"), "last");
   EXPECT_EQ(std::distance(fs::directory_iterator(place), fs::directory_iterator()), 2);
+  set_.files[0].member_bytes = 5;  // as "first", which "last" has not
+  run({server.url()});
+  EXPECT_EQ(server.requests().size(), 2U);
   set_.files[0].members = {"a.bin", "c.bin"};
   EXPECT_TRUE(says(error_from(server), {"lacks c.bin"}));
   set_.files[0].sha256 = sha256_of(folder_ / "content");

@@ -50,6 +50,18 @@ TEST_F(JpegTest, ReadsGreyAndColourBaselineAndProgressive) {
     }
 }
 
+TEST_F(JpegTest, RefusesAFileOfEndlessScans) {
+  std::vector<jpeg_scan_info> scans{{.comps_in_scan = 1, .component_index = {0}, .Ss = 0, .Se = 0, .Ah = 0, .Al = 0}};
+  for (int k = 1; k < 64; ++k)
+    scans.push_back({.comps_in_scan = 1, .component_index = {0}, .Ss = k, .Se = k, .Ah = 0, .Al = 1});
+  test::write_jpeg(path_, ramps(9, 9, 1), 100, true, scans);
+  expect_close(read_jpeg(path_), ramps(9, 9, 1), 6);  // 64 scans of one value each
+  for (int k = 1; k < 64; ++k)
+    scans.push_back({.comps_in_scan = 1, .component_index = {0}, .Ss = k, .Se = k, .Ah = 1, .Al = 0});
+  test::write_jpeg(path_, ramps(9, 9, 1), 100, true, scans);
+  EXPECT_TRUE(says(read_error(), {path_.string(), "more than 100 scans"}));
+}
+
 TEST_F(JpegTest, TheFirstBytesTellTheKind) {
   const Image image = ramps(4, 4, 3);
   write_png(path_, image);

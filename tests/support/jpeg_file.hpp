@@ -4,14 +4,15 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <span>
 
 #include "vitcl/io/image.hpp"
 
 namespace vitcl::test {
 
-/// Writes `image` with libjpeg itself.
-inline void write_jpeg(const std::filesystem::path& path, io::Image image, int quality = 100,
-                       bool progressive = false) {
+/// Writes `image` with libjpeg itself; with `scans` it is progressive in just these.
+inline void write_jpeg(const std::filesystem::path& path, io::Image image, int quality = 100, bool progressive = false,
+                       std::span<const jpeg_scan_info> scans = {}) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
   jpeg_compress_struct jpeg{};
   jpeg_error_mgr errors{};
@@ -25,6 +26,10 @@ inline void write_jpeg(const std::filesystem::path& path, io::Image image, int q
   jpeg_set_defaults(&jpeg);
   jpeg_set_quality(&jpeg, quality, TRUE);
   if (progressive) jpeg_simple_progression(&jpeg);
+  if (!scans.empty()) {
+    jpeg.scan_info = scans.data();
+    jpeg.num_scans = static_cast<int>(scans.size());
+  }
   jpeg_start_compress(&jpeg, TRUE);
   while (jpeg.next_scanline < jpeg.image_height) {
     JSAMPROW row = image.pixels.data() + jpeg.next_scanline * image.width * image.channels;

@@ -16,6 +16,7 @@ struct RemoteFile {
   std::string sha256;  ///< 64 hexadecimal digits
   uint64_t bytes = 0;  ///< exactly
   std::vector<std::string> members = {};  ///< not empty: a tar archive, of which the files of these names are kept
+  uint64_t member_bytes = 0;              ///< of each of these, exactly; 0: unknown
 };
 
 struct RemoteSet {
@@ -32,6 +33,7 @@ const RemoteSet& remote_set(const std::string& name);
 struct FetchOptions {
   std::filesystem::path folder;           ///< gets a sub-folder of the set's name
   std::vector<std::string> mirrors = {};  ///< instead of the set's; https:// or http://
+  long patience = 60;                     ///< seconds for which a mirror may send less than 100 bytes each
   /// Is told how many bytes of a file have come and, where it is known, how many it has (else 0).
   std::function<void(const std::string& file, uint64_t bytes, uint64_t total)> progress = {};
 };

@@ -50,7 +50,7 @@ Handle new_handle() {
 }
 
 void set_options(CURL* curl, const std::string& url, const DownloadLimits& limits, Transfer& transfer, char* error) {
-  constexpr long most_redirects = 5, connect_seconds = 30, slow_seconds = 60, slow_bytes = 100;
+  constexpr long most_redirects = 5, connect_seconds = 30, slow_bytes = 100;
   const char* protocols = limits.https_only ? "https" : "https,http";
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   if (const char* authorities = std::getenv("SSL_CERT_FILE")) curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
@@ -62,7 +62,7 @@ void set_options(CURL* curl, const std::string& url, const DownloadLimits& limit
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, connect_seconds);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, slow_bytes);
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, slow_seconds);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, limits.patience);
   curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(transfer.have));
   curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(limits.bytes));
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
@@ -94,6 +94,8 @@ std::string in_words(CURLcode code, const char* error, long status) {
           detail);
     case CURLE_TOO_MANY_REDIRECTS:
       return "redirects in circles";
+    case CURLE_OPERATION_TIMEDOUT:
+      return fmt::format("is too slow ({}); what came is kept, the next try goes on behind it", detail);
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
@@ -127,10 +129,10 @@ void download(const std::string& url, const fs::path& part, const DownloadLimits
     Transfer transfer{file.get(), fs::file_size(part), limits.bytes, false, &progress};
     char error[CURL_ERROR_SIZE] = "";
     set_options(curl.get(), url, limits, transfer, error);
-    const CURLcode code = curl_easy_perform(curl.get());
+    CURLcode code = curl_easy_perform(curl.get());
     long status = 0;
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-    file.reset();
+    if (std::fclose(file.release()) != 0) code = CURLE_WRITE_ERROR;  // the last of it was still in a buffer
     if (transfer.too_long || transfer.have == 0 || code == CURLE_FILESIZE_EXCEEDED) fs::remove(part, ignored);
     if (judge(code, status, transfer, limits, error)) return;
   }

@@ -11,6 +11,7 @@ namespace vitcl::data {
 struct DownloadLimits {
   uint64_t bytes = 0;      ///< the file is at most so long
   bool https_only = true;  ///< redirects too
+  long patience = 0;       ///< seconds for which less than 100 bytes each may come
 };
 
 /// Brings `url` to the file `part`, behind what that holds already where the server can do so, else from its beginning.

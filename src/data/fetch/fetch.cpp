@@ -34,7 +34,8 @@ bool is_there(const RemoteFile& file, const fs::path& folder) {
     return whole(target) && fs::file_size(target) == file.bytes && sha256_of(target) == file.sha256;
   }
   for (const std::string& member : file.members)
-    if (!whole(folder / member)) return false;
+    if (!whole(folder / member) || (file.member_bytes > 0 && fs::file_size(folder / member) != file.member_bytes))
+      return false;
   return true;
 }
 
@@ -61,7 +62,8 @@ void fetch_from(const std::string& mirror, const RemoteFile& file, const fs::pat
   for (;;) {
     std::error_code error;
     const bool goes_on = fs::exists(part, error) && fs::file_size(part, error) > 0;
-    download(url, part, {.bytes = most_download(file), .https_only = https_only}, progress);
+    download(url, part, {.bytes = most_download(file), .https_only = https_only, .patience = options.patience},
+             progress);
     try {
       install(file, part, folder);
       fs::remove(part, error);
