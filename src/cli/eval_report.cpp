@@ -100,6 +100,19 @@ ordered_json calibration_json(const ClassificationReport& report) {
   return {{"expected_error", report.calibration_error}, {"bins", bins}};
 }
 
+/// The last line of the table: all images, for which precision, recall and F1 are the accuracy.
+std::vector<std::string> totals(const EvalResult& result) {
+  const ClassificationReport& report = result.report;
+  const std::string images = std::to_string(report.samples), accuracy = fmt::format("{}", report.accuracy);
+  size_t correct = 0;
+  for (const ClassScore& score : report.classes) correct += score.correct;
+  std::vector<std::string> fields = {"all", "", images, images, std::to_string(correct), accuracy, accuracy, accuracy};
+  for (const double figure : {report.top_k_accuracy, report.calibration_error, result.evaluation.loss})
+    fields.push_back(fmt::format("{}", figure));
+  for (const ClassScore& score : report.classes) fields.push_back(std::to_string(score.predicted));
+  return fields;
+}
+
 std::string or_empty(const std::optional<double>& ratio) { return ratio ? fmt::format("{}", *ratio) : ""; }
 
 }  // namespace
@@ -130,6 +143,8 @@ void print_eval_csv(const EvalResult& result) {
   const ClassificationReport& report = result.report;
   const size_t classes = report.classes.size();
   std::vector<std::string> head = {"class", "name", "images", "predicted", "correct", "precision", "recall", "f1"};
+  const std::vector<std::string> of_all = {fmt::format("top {} accuracy", report.k), "calibration error", "test loss"};
+  head.insert(head.end(), of_all.begin(), of_all.end());
   for (size_t c = 0; c < classes; ++c) head.push_back("taken for " + class_name(result.checkpoint, c));
   print("{}", csv_line(head));
   for (size_t row = 0; row < classes; ++row) {
@@ -138,9 +153,11 @@ void print_eval_csv(const EvalResult& result) {
                                        std::to_string(score.images),  std::to_string(score.predicted),
                                        std::to_string(score.correct), or_empty(score.precision()),
                                        or_empty(score.recall()),      or_empty(score.f1())};
+    fields.insert(fields.end(), of_all.size(), "");
     for (size_t c = 0; c < classes; ++c) fields.push_back(std::to_string(report.confusion[row * classes + c]));
     print("{}", csv_line(fields));
   }
+  print("{}", csv_line(totals(result)));
 }
 
 }  // namespace vitcl::cli

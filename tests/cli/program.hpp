@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@ inline std::ostream& operator<<(std::ostream& stream, const Result& result) {
 class Program {
  public:
   std::map<std::string, std::string> environment;
+  rlim_t most_file_bytes = RLIM_INFINITY;  ///< a longer file can't be written, as on a full disk
 
   /// Starts the program and waits for its end.
   Result run(const Arguments& arguments) { return finish(start(arguments)); }
@@ -74,6 +76,7 @@ class Program {
     for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
     redirect(out, STDOUT_FILENO);
     redirect(err, STDERR_FILENO);
+    limit_files();
     if (chdir(folder.c_str()) == 0) execv(VITCL_PROGRAM, pointers.data());
     _exit(127);
   }
@@ -81,6 +84,13 @@ class Program {
   static void redirect(const std::string& path, int descriptor) {
     const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (file < 0 || dup2(file, descriptor) < 0) _exit(127);
+  }
+
+  void limit_files() const {
+    if (most_file_bytes == RLIM_INFINITY) return;
+    const rlimit limit{most_file_bytes, most_file_bytes};
+    std::signal(SIGXFSZ, SIG_IGN);  // writes fail instead of ending the process
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(127);
   }
 
   Result finish(pid_t process) {

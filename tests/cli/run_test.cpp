@@ -1,6 +1,8 @@
 // A run from its start to its end, stopped and continued in every way.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "program.hpp"
 #include "support/errors.hpp"
 #include "vitcl/io/image.hpp"
@@ -233,7 +235,10 @@ TEST_F(Run, EvalAndPredictReadItsCheckpoints) {
   const Result table = program.run({"eval", "run/checkpoint-last.safetensors", "--test-samples", "20", "--topk", "2"});
   EXPECT_TRUE(says(table.out, {"test accuracy", "top 2", "calibration", "PRECISION", "TAKEN FOR"}));
   const Result csv = program.run({"eval", "run/checkpoint-last.safetensors", "--test-samples", "20", "--csv"});
-  EXPECT_TRUE(says(csv.out, {"class,name,images,predicted,correct,precision,recall,f1,taken for 0", "\n9,9,"}));
+  EXPECT_TRUE(says(
+      csv.out,
+      {"class,name,images,predicted,correct,precision,recall,f1,top 5 accuracy,calibration error,test loss,taken for 0",
+       "\n9,9,", "\nall,,20,20,"}));
   EXPECT_EQ(program.run({"eval", "run/checkpoint-last.safetensors", "--csv", "--json"}).code, 2);
 
   io::write_png(program / "a.png", {.width = 28, .height = 28, .channels = 1, .pixels = std::vector<uint8_t>(784, 7)});
@@ -252,6 +257,25 @@ TEST_F(Run, EvalAndPredictReadItsCheckpoints) {
   EXPECT_EQ(masked.code, 0) << masked;
   EXPECT_NE(json::parse(masked.out)[0].at("probabilities"), list[0].at("probabilities"));
   EXPECT_EQ(program.run({"predict", "run/checkpoint-best.safetensors", "a.png", "--patch-mask", "10"}).code, 2);
+}
+
+TEST_F(Run, ADiskThatFillsDuringASaveLosesNothing) {
+  const Arguments larger = {"--mlp-dim", "20000"};  // checkpoints are larger than what drivers write
+  ASSERT_EQ(program.run(small_run("whole") + larger).code, 0);
+  ASSERT_EQ(program.run(small_run("run") + larger + Arguments{"--epochs", "1"}).code, 0);
+  const std::vector<uint8_t> before = bytes("run/checkpoint-last.safetensors");
+  std::set<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(program / "run")) files.insert(entry.path().filename());
+  program.most_file_bytes = before.size() / 2;
+  const Result stopped = program.run({"train", "--resume", "run", "--epochs", "2"});
+  EXPECT_EQ(stopped.code, 6) << stopped;
+  EXPECT_TRUE(says(stopped.err, {"can't save run/checkpoint-", "File too large", "Free some space"}));
+  EXPECT_TRUE(bytes("run/checkpoint-last.safetensors") == before);
+  for (const auto& entry : std::filesystem::directory_iterator(program / "run"))
+    EXPECT_TRUE(files.contains(entry.path().filename())) << entry.path();
+  program.most_file_bytes = RLIM_INFINITY;
+  ASSERT_EQ(program.run({"train", "--resume", "run", "--epochs", "2"}).code, 0);
+  EXPECT_TRUE(bytes("run/checkpoint-last.safetensors") == bytes("whole/checkpoint-last.safetensors"));
 }
 
 TEST_F(Run, EvalTakesTheDigitsThatItWasTrainedOn) {
