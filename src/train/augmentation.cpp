@@ -57,7 +57,7 @@ std::vector<uint8_t> as_bytes(const std::vector<float>& values, const data::Data
 }  // namespace
 
 ops::AugmentOptions usual_augmentation(const std::string& data) {
-  if (data == "fashion-mnist") return {.hflip = 0.5F, .crop_padding = 2, .reprob = 0.25F};
+  if (data == "fashion-mnist") return {.hflip = 0.5F, .crop_padding = 1};
   if (data == "cifar10" || data == "cifar100") return {.hflip = 0.5F, .crop_padding = 4, .reprob = 0.25F};
   return {.degrees = 10, .translate = 0.08F, .scale = 0.1F, .shear = 5};
 }

@@ -75,9 +75,9 @@ TEST(Config, TheUsualAugmentationIsTheDataSets) {
   apply_options(config, {{"augment", "default"}});
   EXPECT_EQ(config.augmentation.hflip, 0);  // digits
   EXPECT_GT(config.augmentation.degrees, 0);
-  apply_options(config, {{"data", "fashion-mnist"}, {"reprob", "0"}});
+  apply_options(config, {{"data", "fashion-mnist"}, {"crop-padding", "0"}});
   EXPECT_EQ(config.augmentation.hflip, 0.5F);
-  EXPECT_EQ(config.augmentation.reprob, 0);
+  EXPECT_EQ(config.augmentation.crop_padding, 0);
   EXPECT_EQ(train::config_from_toml(train::to_toml(config), "config.toml"), config);
   apply_options(config, {{"augment", "none"}});
   EXPECT_FALSE(config.augmentation.any());
@@ -125,13 +125,13 @@ TEST(Config, ARecipeYieldsToWhatIsGivenBesideIt) {
 
 TEST(Config, ARecipeIsAModelAndItsTreatmentOfTheData) {
   TrainConfig config;
-  apply_options(config, {{"recipe", "best"}, {"data", "fashion-mnist"}, {"depth", "3"}, {"reprob", "0"}});
+  apply_options(config, {{"recipe", "best"}, {"data", "fashion-mnist"}, {"depth", "3"}, {"crop-padding", "0"}});
   models::ViTConfig compact = models::preset("compact");
   compact.depth = 3;
   EXPECT_EQ(config.model, compact);
   EXPECT_EQ(config.model_name, "compact");
   EXPECT_EQ(config.augmentation.hflip, 0.5F);
-  EXPECT_EQ(config.augmentation.reprob, 0);
+  EXPECT_EQ(config.augmentation.crop_padding, 0);
   EXPECT_EQ(train::config_from_toml(train::to_toml(config), "config.toml"), config);
   apply_options(config, {{"model", "article"}});
   EXPECT_EQ(config.model, models::preset("article"));
