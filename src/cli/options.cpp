@@ -84,7 +84,7 @@ void require_known(const CLI::App& root, const CLI::App* section, const CLI::Con
   const std::optional<std::string> nearest =
       elsewhere ? train::nearest_name(item.parents[0], command_names(root)) : train::nearest_name(name, known);
   throw CLI::ConfigError(fmt::format("--config {}: there is no {} {}{}", path, elsewhere ? "section for" : "option",
-                                     item.fullname(), nearest ? "; did you mean " + *nearest + "?" : ""));
+                                     item.fullname(), nearest ? "; the nearest is " + *nearest : ""));
 }
 
 /// The command whose section of the file, as [train] or [data.preview], an item stands in; null at the top, and in a

@@ -28,7 +28,7 @@ std::optional<std::string> nearest_name(std::string_view name, std::span<const s
   constexpr size_t shortest_beginning = 3, longest = 64;
   if (name.empty() || name.size() > longest) return std::nullopt;
   std::optional<std::string> nearest;
-  size_t least = std::max(name.size() / 3, size_t{1}) + 1;
+  size_t least = std::max((name.size() + 1) / 3, size_t{1}) + 1;
   for (const std::string& candidate : candidates) {
     const bool begins = name.size() >= shortest_beginning && candidate.starts_with(name);
     const size_t steps = begins ? 0 : distance(name, candidate);

@@ -104,12 +104,12 @@ TEST(Grammar, TheNearestNameIsTold) {
   };
   says_of({"train", "--epohcs", "3"}, {"--epohcs", "did you mean --epochs?"});
   says_of({"train", "--batch=3"}, {"did you mean --batch-size?"});
-  says_of({"trian", "--epochs", "3"}, {"did you mean train?"});
+  says_of({"trane", "--epochs", "3"}, {"did you mean train?"});
   says_of({"data", "fecth", "mnist"}, {"did you mean fetch?"});
   std::ofstream(program / "c.toml") << "[train]\nbatch_sise = 3\n";
-  says_of({"train", "--config", "c.toml"}, {"c.toml", "batch_sise", "did you mean batch-size?"});
+  says_of({"train", "--config", "c.toml"}, {"c.toml", "batch_sise", "the nearest is batch-size"});
   std::ofstream(program / "c.toml") << "[trian]\nepochs = 3\n";
-  says_of({"train", "--config", "c.toml"}, {"c.toml", "trian", "did you mean train?"});
+  says_of({"train", "--config", "c.toml"}, {"c.toml", "trian", "the nearest is train"});
 }
 
 TEST(Grammar, ASectionHasOptionsOfItsCommandAlone) {

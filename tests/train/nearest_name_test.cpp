@@ -16,6 +16,9 @@ TEST(NearestName, ForgivesAFewLetters) {
   EXPECT_EQ(nearest_name("bacth-syze", names), "batch-size");
   EXPECT_EQ(nearest_name("rl", names), "lr");
   EXPECT_EQ(nearest_name("dept", names), "depth");
+  EXPECT_EQ(nearest_name("depfh", names), "depth");
+  EXPECT_EQ(nearest_name("dewfh", names), "depth");
+  EXPECT_EQ(nearest_name("rewfh", names), std::nullopt);
 }
 
 TEST(NearestName, TakesABeginning) {
