@@ -85,7 +85,8 @@ class FetchTest : public ::testing::Test {
   /// Files that a download in progress leaves.
   size_t parts() const {
     size_t count = 0;
-    for (const auto& entry : fs::directory_iterator(folder_ / "data" / "set"))
+    std::error_code no_folder;
+    for (const auto& entry : fs::directory_iterator(folder_ / "data" / "set", no_folder))
       if (entry.path().extension() == ".part") ++count;
     return count;
   }
@@ -152,8 +153,7 @@ TEST_F(FetchTest, RefusesWrongBytesAndKeepsNone) {
   EXPECT_TRUE(says(error_from(page), {"unpacks to 18 bytes, not to 300000"}));
   HttpServer cut(always(http_answer(packed_.substr(0, packed_.size() / 2))));
   EXPECT_TRUE(says(error_from(cut), {"unpacks to"}) || says(error_from(cut), {"gzip data is broken"}));
-  EXPECT_EQ(parts(), 0U);
-  EXPECT_FALSE(fs::exists(folder_ / "data" / "set" / "file"));
+  EXPECT_FALSE(fs::exists(folder_ / "data" / "set"));
 }
 
 TEST_F(FetchTest, StopsReadingAtTheSizesLimit) {
@@ -164,8 +164,7 @@ TEST_F(FetchTest, StopsReadingAtTheSizesLimit) {
   test::write_gzip(folder_ / "bomb.gz", std::vector<uint8_t>(200 * content_bytes));
   HttpServer bomb(always(http_answer(text(folder_ / "bomb.gz"))));
   EXPECT_TRUE(says(error_from(bomb), {"unpacks to more than 300000 bytes"}));
-  EXPECT_EQ(parts(), 0U);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "data" / "set"), fs::directory_iterator()), 0);
+  EXPECT_FALSE(fs::exists(folder_ / "data" / "set"));
 }
 
 TEST_F(FetchTest, TriesTheMirrorsInTurn) {
@@ -179,7 +178,7 @@ TEST_F(FetchTest, TriesTheMirrorsInTurn) {
                    {missing.url() + ": answered with status 404", circle.url() + ": redirects in circles",
                     nobody + ": can't be reached", "offline"}));
   EXPECT_LE(circle.requests().size(), 7U);
-  EXPECT_EQ(parts(), 0U);
+  EXPECT_FALSE(fs::exists(folder_ / "data" / "set"));
   std::vector<std::string> all = bad;
   all.push_back(good.url());
   run(all);

@@ -100,6 +100,10 @@ fs::path fetch(const RemoteSet& set, const FetchOptions& options) {
       if (!is_there(file, folder)) fetch_file(set, file, folder, options);
   } catch (const fs::filesystem_error& error) {
     throw StorageError(error.what());
+  } catch (const DataError&) {
+    std::error_code not_empty;
+    fs::remove(folder, not_empty);
+    throw;
   }
   return folder;
 }
