@@ -148,15 +148,20 @@ size_t published_heads(const Signs& signs, size_t dim) {
 
 Json read_json(const fs::path& path) {
   constexpr uintmax_t most_bytes = uintmax_t{1} << 26;
-  std::ifstream file(path);
   std::error_code error;
-  if (fs::file_size(path, error) > most_bytes && !error)
+  const uintmax_t bytes = fs::file_size(path, error);  // an error for what is no regular file
+  if (!error && bytes > most_bytes)
     throw StorageError(fmt::format("{} has more than {} bytes", path.string(), most_bytes));
-  if (!file) throw StorageError(fmt::format("can't read {}, which must lie beside it", path.string()));
+  std::ifstream file;
+  if (!error) file.open(path);
+  if (!file.is_open()) throw StorageError(fmt::format("can't read {}, which must lie beside it", path.string()));
   Json json = Json::parse(file, nullptr, false);
   if (!json.is_object()) throw StorageError(fmt::format("{} is no JSON object", path.string()));
   return json;
 }
+
+/// A value for an error's text. Lists and objects are only named: dump() would follow their nesting by recursion.
+std::string in_words(const Json& value) { return value.is_primitive() ? value.dump() : value.type_name(); }
 
 /// Hugging Face's config.json: the heads and the epsilon, and that nothing else is unlike what is computed here.
 void apply_config(const Json& config, ViTConfig& model) {
@@ -175,7 +180,7 @@ void apply_config(const Json& config, ViTConfig& model) {
     for (const auto& [key, value] : wanted.items())
       if (config.contains(key) && config.at(key) != value)
         throw StorageError(
-            fmt::format("its config.json has \"{}\": {}, wanted {}", key, config.at(key).dump(), value.dump()));
+            fmt::format("its config.json has \"{}\": {}, wanted {}", key, in_words(config.at(key)), in_words(value)));
   } catch (const Json::exception& error) {
     throw StorageError(fmt::format("its config.json is malformed: {}", error.what()));
   }
@@ -191,7 +196,28 @@ void apply_pooling(const fs::path& path, ViTConfig& model) {
   if (pooling == "avg") model.pool = Pool::mean;
   if (pooling != (model.pool == Pool::cls ? "token" : "avg"))
     throw StorageError(
-        fmt::format("its config.json has \"global_pool\": {}, which its tensors do not fit", pooling.dump()));
+        fmt::format("its config.json has \"global_pool\": {}, which its tensors do not fit", in_words(pooling)));
+}
+
+/// PyTorch's own files: zip archives of pickles, or plain ones. A safetensors file whose length happens to begin as
+/// they do has a '{' behind it.
+void refuse_pickle(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return;  // a pipe would wait for its other end
+  std::array<char, 9> first{};
+  std::ifstream(path, std::ios::binary).read(first.data(), first.size());
+  const std::string_view start(first.data(), first.size());
+  if ((!start.starts_with("PK\3\4") && start.front() != '\x80') || start.back() == '{') return;
+  throw StorageError(
+      fmt::format("{} is a pickle of PyTorch's, which could run anything as it is read. PyTorch makes a safetensors "
+                  "file of it: python -c 'import sys, torch, safetensors.torch as s; s.save_file(torch.load("
+                  "sys.argv[1], weights_only=True), sys.argv[2])' FILE FILE.safetensors",
+                  path.filename().string()));
+}
+
+SafeTensors read_tensors(const fs::path& path) {
+  refuse_pickle(path);
+  return read_safetensors(path);
 }
 
 /// The tensors of all files that an index names. They must lie beside it.
@@ -211,7 +237,7 @@ SafeTensors read_shards(const fs::path& index) {
   }
   SafeTensors all;
   for (const std::string& file : files)
-    for (auto& [name, tensor] : read_safetensors(index.parent_path() / file).tensors) {
+    for (auto& [name, tensor] : read_tensors(index.parent_path() / file).tensors) {
       const auto place = file_of.find(name);
       if (place == file_of.end() || place->second != file)
         throw StorageError(fmt::format("{} holds the tensor {}, which the index does not place there", file, name));
@@ -380,19 +406,6 @@ void write_config(const fs::path& path, const ViTConfig& model) {
   write_text_file(path, config);
 }
 
-/// PyTorch's own files: zip archives of pickles, or older ones by their ending.
-void refuse_pickle(const fs::path& path) {
-  std::array<char, 4> first{};
-  std::ifstream(path, std::ios::binary).read(first.data(), first.size());
-  const bool zip = first == std::array{'P', 'K', '\3', '\4'};
-  const bool old = first[0] == '\x80' && path.extension() != ".safetensors";
-  if (!zip && !old) return;
-  throw StorageError(
-      "it is a pickle of PyTorch's, which could run anything as it is read. PyTorch makes a safetensors file of it: "
-      "python -c 'import sys, torch, safetensors.torch as s; s.save_file(torch.load(sys.argv[1], weights_only=True), "
-      "sys.argv[2])' FILE FILE.safetensors");
-}
-
 }  // namespace
 
 void require_head(const Pretrained& weights) {
@@ -406,8 +419,7 @@ Pretrained read_pretrained(const fs::path& path, size_t heads) {
     return fmt::format("the weights {}: {}", path.string(), error.what());
   };
   try {
-    refuse_pickle(path);
-    return parse(path.extension() == ".json" ? read_shards(path) : read_safetensors(path), path, heads);
+    return parse(path.extension() == ".json" ? read_shards(path) : read_tensors(path), path, heads);
   } catch (const UsageError& error) {
     throw UsageError(context(error));
   } catch (const Error& error) {

@@ -6,6 +6,7 @@
 #include "vitcl/data/digits.hpp"
 #include "vitcl/io/image.hpp"
 #include "vitcl/io/pretrained.hpp"
+#include "vitcl/io/safetensors.hpp"
 
 namespace vitcl::test {
 namespace {
@@ -21,6 +22,26 @@ class FineTuning : public ProgramTest {
     return program.run(Arguments{"train", "--data", "digits", "--train-samples", "40", "--test-samples", "10",
                                  "--batch-size", "8", "--epochs", "1", "--output", output} +
                        rest);
+  }
+  /// Writes a model of timm's for five classes, of images of 12 x 12 pixels in 3 channels.
+  io::Pretrained write_timm(const std::string& file) {
+    io::Pretrained written{.model = {.image_size = 12,
+                                     .patch_size = 4,
+                                     .channels = 3,
+                                     .classes = 5,
+                                     .dim = 8,
+                                     .depth = 1,
+                                     .heads = 2,
+                                     .mlp_dim = 8,
+                                     .head = models::Head::linear,
+                                     .scale = models::AttentionScale::head_dim,
+                                     .qkv_bias = true,
+                                     .final_norm = true,
+                                     .norm_epsilon = 1e-6F}};
+    for (const nn::ParameterSpec& spec : models::vit_graph(written.model).parameters())
+      written.parameters[spec.name].assign(spec.shape.elements(), 0.125F);
+    io::write_pretrained(program / file, io::Dialect::timm, written);
+    return written;
   }
   nn::NamedTensors weights(const std::string& file) { return io::read_pretrained(program / file).parameters; }
 
@@ -102,23 +123,7 @@ TEST_F(FineTuning, RefusesAnotherModel) {
 }
 
 TEST_F(FineTuning, FitsPositionsAndChannelsToTheImages) {
-  const models::ViTConfig model{.image_size = 12,
-                                .patch_size = 4,
-                                .channels = 3,
-                                .classes = 5,
-                                .dim = 8,
-                                .depth = 1,
-                                .heads = 2,
-                                .mlp_dim = 8,
-                                .head = models::Head::linear,
-                                .scale = models::AttentionScale::head_dim,
-                                .qkv_bias = true,
-                                .final_norm = true,
-                                .norm_epsilon = 1e-6F};
-  nn::NamedTensors parameters;
-  for (const nn::ParameterSpec& spec : models::vit_graph(model).parameters())
-    parameters[spec.name].assign(spec.shape.elements(), 0.125F);
-  io::write_pretrained(program / "timm.safetensors", io::Dialect::timm, {.model = model, .parameters = parameters});
+  const io::Pretrained timm = write_timm("timm.safetensors");
   EXPECT_EQ(fine_tune("run", {"--initial-checkpoint", "timm.safetensors"}).code, 2) << "the heads are not known";
   const Result result = fine_tune("run", {"--initial-checkpoint", "timm.safetensors", "--heads", "2"});
   ASSERT_EQ(result.code, 0) << result;
@@ -131,7 +136,35 @@ TEST_F(FineTuning, FitsPositionsAndChannelsToTheImages) {
   const Result pictures = program.run({"train", "--data", "pictures", "--initial-checkpoint", "timm.safetensors",
                                        "--heads", "2", "--epochs", "1", "--output", "pictures-run"});
   ASSERT_EQ(pictures.code, 0) << pictures;
-  EXPECT_EQ(weights("pictures-run/" + std::string(first)), parameters) << "pictures are made what the model reads";
+  EXPECT_EQ(weights("pictures-run/" + std::string(first)), timm.parameters) << "pictures are made what the model reads";
+}
+
+TEST_F(FineTuning, GivesABackboneAHead) {
+  const std::string file = "backbone.safetensors";
+  const nn::NamedTensors parameters = write_timm(file).parameters;
+  io::SafeTensors backbone = io::read_safetensors(program / file);
+  EXPECT_EQ(std::erase_if(backbone.tensors, [](const auto& entry) { return entry.first.starts_with("head."); }), 2U);
+  io::write_safetensors(program / file, backbone);
+
+  const Result shown = program.run({"model", "--checkpoint", file, "--heads", "2"});
+  EXPECT_EQ(shown.code, 0) << shown;
+  EXPECT_TRUE(says(shown.out, {"timm, without a classifier", "patch_embed.proj.weight"}));
+  EXPECT_EQ(shown.out.find("head.weight"), std::string::npos) << shown;
+  for (const char* format : {"timm", "onnx"}) {
+    const Result refused = program.run({"export", file, "--heads", "2", "--format", format, "--output", "exported"});
+    EXPECT_EQ(refused.code, 2) << refused;
+    EXPECT_TRUE(says(refused.err, {"no classifier", "--initial-checkpoint"}));
+    EXPECT_FALSE(fs::exists(program / "exported"));
+  }
+
+  const Result result = fine_tune("run", {"--initial-checkpoint", file, "--heads", "2"});
+  ASSERT_EQ(result.code, 0) << result;
+  EXPECT_TRUE(says(result.err, {"a new head, for 10 classes; the file has none"}));
+  const nn::NamedTensors start = weights("run/" + std::string(first));
+  EXPECT_EQ(start.at("blocks.0.qkv.weight"), parameters.at("blocks.0.qkv.weight"));
+  const std::vector<float>& head = start.at("head.weight");
+  EXPECT_EQ(head.size(), 80U);
+  EXPECT_NE(head, std::vector<float>(80)) << "drawn, not what stood in for it while the file was read";
 }
 
 // What it is for: five digits are learned better from few images where the other five were learned before.

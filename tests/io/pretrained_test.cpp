@@ -1,6 +1,7 @@
 #include "vitcl/io/pretrained.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -180,13 +181,36 @@ TEST_F(Pretrained, TimmsConfigTellsHowItPools) {
   EXPECT_EQ(pool(R"({"global_pool": "avg"})"), models::Pool::mean);
   EXPECT_EQ(pool("{}"), models::Pool::cls);
   EXPECT_TRUE(says(error_of<StorageError>([&] { pool(R"({"global_pool": "map"})"); }), {"global_pool", "map"}));
+
+  ViTConfig normalised_behind = model_of(Dialect::timm), without_class_token = normalised_behind;
+  normalised_behind.pooled_norm = true;
+  normalised_behind.final_norm = without_class_token.class_token = false;
+  normalised_behind.pool = without_class_token.pool = models::Pool::mean;
+  for (const ViTConfig& model : {normalised_behind, without_class_token}) {
+    write_pretrained(file_, Dialect::timm, {.model = model, .parameters = numbered(model)});
+    EXPECT_EQ(pool(R"({"global_pool": "avg"})"), models::Pool::mean);
+    EXPECT_TRUE(says(error_of<StorageError>([&] { pool(R"({"global_pool": "token"})"); }), {"global_pool", "token"}));
+  }
 }
 
 TEST_F(Pretrained, RefusesHostileJson) {
+  const std::string open(1000000, '['), close(1000000, ']');
+  const std::filesystem::path index = folder_ / "model.safetensors.index.json", config = folder_ / "config.json";
+  std::ofstream(index) << open;
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(index); }), {"index.json", "no JSON object"}));
+  std::ofstream(index) << R"({"weight_map": )" << open << close << "}";
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(index); }), {"no \"weight_map\""}));
+
+  written(Dialect::timm);
+  std::ofstream(config) << R"({"global_pool": )" << open << close << "}";
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_, 2); }), {"\"global_pool\": array"}));
+  std::filesystem::remove(config);
   written(Dialect::hugging_face);
-  std::ofstream(folder_ / "config.json") << std::string(1000000, '[');
+  std::ofstream(config) << R"({"num_attention_heads": 2, "hidden_act": )" << open << close << "}";
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"\"hidden_act\": array"}));
+  std::ofstream(config) << open;
   EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"config.json", "no JSON object"}));
-  std::filesystem::resize_file(folder_ / "config.json", (size_t{1} << 26) + 1);
+  std::filesystem::resize_file(config, (size_t{1} << 26) + 1);
   EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"config.json", "more than"}));
 }
 
@@ -195,7 +219,30 @@ TEST_F(Pretrained, RefusesPicklesWithTheWayOut) {
     const std::filesystem::path file = folder_ / "model.pth";
     std::ofstream(file) << first;
     EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file); }), {"model.pth", "pickle", "save_file"}));
+    std::ofstream(folder_ / "index.json") << R"({"weight_map": {"a": "model.pth"}})";
+    EXPECT_TRUE(
+        says(error_of<StorageError>([&] { read_pretrained(folder_ / "index.json"); }), {"model.pth is a pickle"}));
   }
+}
+
+TEST_F(Pretrained, ReadsSafetensorsThatBeginLikeAPickle) {
+  SafeTensors contents = written(Dialect::timm);
+  const std::filesystem::path file = folder_ / "weights.bin";
+  do {
+    contents.metadata["filler"] += std::string(8, ' ');  // the header grows by steps of eight bytes
+    write_safetensors(file, contents);
+  } while (test::read_file(file).front() != 0x80);
+  EXPECT_EQ(read_pretrained(file, 2).parameters, numbered(model_of(Dialect::timm)));
+}
+
+TEST_F(Pretrained, DoesNotWaitForPipes) {
+  written(Dialect::hugging_face);
+  const std::filesystem::path pipe = folder_ / "pipe", config = folder_ / "config.json";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(pipe); }), {"no regular file"}));
+  std::filesystem::remove(config);
+  ASSERT_EQ(mkfifo(config.c_str(), 0600), 0);
+  EXPECT_TRUE(says(error_of<StorageError>([&] { read_pretrained(file_); }), {"can't read", "config.json"}));
 }
 
 TEST_F(Pretrained, RefusesToWriteWhatWouldComputeOtherwise) {
