@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "backend/json_text.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/safetensors.hpp"
 
@@ -63,7 +64,7 @@ class Config {
 
  private:
   DataError wrong(const char* key, const std::string& wanted) const {
-    return DataError(fmt::format("its config has \"{}\": {}, but {} is wanted", key, json_.at(key).dump(), wanted));
+    return DataError(fmt::format("its config has \"{}\": {}, but {} is wanted", key, in_words(json_.at(key)), wanted));
   }
   Json json_;
 };

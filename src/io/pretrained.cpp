@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "backend/json_text.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/io/atomic_file.hpp"
 #include "vitcl/io/checksums.hpp"
@@ -159,9 +160,6 @@ Json read_json(const fs::path& path) {
   if (!json.is_object()) throw StorageError(fmt::format("{} is no JSON object", path.string()));
   return json;
 }
-
-/// A value for an error's text. Lists and objects are only named: dump() would follow their nesting by recursion.
-std::string in_words(const Json& value) { return value.is_primitive() ? value.dump() : value.type_name(); }
 
 /// Hugging Face's config.json: the heads and the epsilon, and that nothing else is unlike what is computed here.
 void apply_config(const Json& config, ViTConfig& model) {

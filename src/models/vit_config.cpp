@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "backend/json_text.hpp"
 #include "vitcl/backend/error.hpp"
 #include "vitcl/models/vit.hpp"
 
@@ -93,7 +94,7 @@ template <class T>
 T read_field(const json& value, const char* key) {
   T field = value.get<T>();
   if (std::is_enum_v<T> && json(field) != value) {
-    throw StorageError(fmt::format("the model's {} is {}, which this version does not know", key, value.dump()));
+    throw StorageError(fmt::format("the model's {} is {}, which this version does not know", key, in_words(value)));
   }
   return field;
 }

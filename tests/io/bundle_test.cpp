@@ -164,6 +164,15 @@ TEST_F(BundleTest, TimmAndHuggingFace) {
   EXPECT_EQ(read(bundle_file(config, Dialect::timm, model)).config, model);
 }
 
+TEST_F(BundleTest, DeepJsonIsRefused) {
+  SafeTensors file = seed_file();
+  std::string text = small_config("seed").dump();
+  const std::string dim = "\"dim\":";
+  text.replace(text.find(dim), dim.size() + 1, dim + std::string(1000000, '[') + std::string(1000000, ']'));
+  file.metadata["config"] = text;
+  EXPECT_TRUE(says(read_error(file), {"\"dim\": array", "a whole number"}));
+}
+
 TEST_F(BundleTest, NamesEveryInconsistency) {
   const auto with_config = [&](const char* key, const Json& value) {
     SafeTensors file = seed_file();

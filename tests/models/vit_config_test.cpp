@@ -109,6 +109,9 @@ TEST(ViTConfig, BrokenJsonIsAnError) {
   EXPECT_THROW(vit_config_from_json(text.replace(text.find("\"cls\""), 5, "\"max\"")), StorageError);
   text = to_json({});
   EXPECT_THROW(vit_config_from_json(text.insert(1, "\"extra\":1,")), StorageError);
+  text = to_json({});
+  const std::string deep = std::string(1000000, '[') + std::string(1000000, ']');
+  EXPECT_THROW(vit_config_from_json(text.replace(text.find("\"cls\""), 5, deep)), StorageError);
 }
 
 TEST(ViTConfig, ImpossibleChoicesAreRefusedByName) {
