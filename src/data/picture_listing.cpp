@@ -65,6 +65,7 @@ std::vector<Picture> shuffled(const std::vector<Picture>& pictures) {
 /// Moves the pictures that are held out to a list of their own.
 std::vector<Picture> take_part(std::vector<Picture>& pictures, size_t classes, double part) {
   std::vector<int32_t> labels;
+  labels.reserve(pictures.size());
   for (const Picture& picture : pictures) labels.push_back(picture.label);
   const std::vector<bool> held = held_out(labels, classes, part);
   std::vector<Picture> taken, left;

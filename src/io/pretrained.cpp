@@ -277,14 +277,14 @@ std::string newest_name(const std::string& name, const HostTensors& tensors) {
   return name;
 }
 
-HostTensors with_newest_names(HostTensors tensors) {
+void take_newest_names(HostTensors& tensors) {
   std::map<std::string, std::string> names;
   for (const auto& [name, tensor] : tensors) names[name] = newest_name(name, tensors);
   HostTensors renamed;
   for (auto& [name, tensor] : tensors)
     if (!renamed.emplace(names.at(name), std::move(tensor)).second)
       throw StorageError(fmt::format("it has {} under two names", names.at(name)));
-  return renamed;
+  tensors = std::move(renamed);
 }
 
 /// Gives a backbone without a classifier one of a single class, so that the rest can be read as a model; false where
@@ -331,7 +331,7 @@ void read_metadata(const std::map<std::string, std::string>& metadata, Pretraine
 Pretrained parse(SafeTensors file, const fs::path& path, size_t heads) {
   verify_checksums(file);
   const bool averaged = take_average(file.tensors);
-  file.tensors = with_newest_names(std::move(file.tensors));
+  take_newest_names(file.tensors);
   std::erase_if(file.tensors, [](const auto& entry) { return unused(entry.first); });
   const Signs& signs = detect(file.tensors);
   const bool headless = complete_head(file.tensors, signs);
