@@ -27,8 +27,7 @@ struct Pretrained {
 /// told by the tensors' names, the model's sizes by their shapes. What shapes do not tell comes from
 ///   - vitcl's own checkpoints: their metadata;
 ///   - Hugging Face's models: the config.json beside the file, which must agree with the shapes;
-///   - timm's: how they pool, where a config.json beside the file has it; else the class token, unless there is
-///   fc_norm;
+///   - timm's: by a config.json beside the file, if there is one, how it pools; else by fc_norm or the class token;
 ///   - others: `heads`, or where it is 0 the published number for widths 192, 384, 768, 1024 and 1280 (timm,
 ///     torchvision); the dialect's own epsilon and attention scale.
 /// Throws StorageError with the reason where a file can't be read or its model not be expressed exactly, naming every
